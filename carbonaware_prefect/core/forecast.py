@@ -1,0 +1,325 @@
+"""Carbon intensity of one zone as a piecewise-constant function of time."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from numbers import Real
+from typing import Literal
+
+from carbonaware_prefect.core.intervals import (
+    Interval,
+    from_microseconds,
+    to_microseconds,
+    to_utc,
+)
+from carbonaware_prefect.errors import InvalidForecastError, InvalidInputError
+
+__all__ = ["Forecast", "Signal"]
+
+Signal = Literal["average", "marginal"]
+_SIGNALS = ("average", "marginal")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A stretch of the forecast without a gap, in exact integers.
+
+    ``values[i]`` holds from ``edges[i]`` to ``edges[i + 1]`` (microseconds since 1970)
+    and is the intensity in grams per kWh times the forecast's ``scale``.
+    """
+
+    edges: tuple[int, ...]
+    values: tuple[int, ...]
+
+    def segment(self, moment: int) -> int:
+        """Index of the value that holds at ``moment``; the last one at the very end."""
+        return min(bisect_right(self.edges, moment), len(self.values)) - 1
+
+    def integral(self, start: int, end: int) -> int:
+        """Exact integral from ``start`` to ``end``, both inside the run."""
+        edges, values = self.edges, self.values
+        total, i = 0, self.segment(start)
+        while edges[i + 1] < end:
+            total += values[i] * (edges[i + 1] - start)
+            start = edges[i + 1]
+            i += 1
+        return total + values[i] * (end - start)
+
+
+class Forecast:
+    """Carbon intensity (gCO2eq/kWh) of one zone over half-open UTC intervals.
+
+    Build one with `from_points` or `from_intervals`. A gap stays a gap: it is never
+    bridged, interpolated or read as zero. Zero and negative values are legal numbers.
+
+    A value counts as the decimal number it prints as (``100.1`` is exactly 1001/10),
+    and all sums are exact integers, so that equal means are found equal and the
+    earliest of them wins.
+
+    Attributes:
+        zone: grid zone key, e.g. ``"DE"``, or None.
+        source: name of the source it came from, or None.
+        signal: ``"average"`` or ``"marginal"``.
+        issued_at: when the source published it (UTC), or None.
+        scale: what one gram per kWh is in the integers of ``runs``.
+        runs: the stretches without a gap, in order of time.
+    """
+
+    __slots__ = ("issued_at", "runs", "scale", "signal", "source", "zone")
+
+    runs: tuple[Run, ...]
+    scale: int
+    zone: str | None
+    source: str | None
+    signal: Signal
+    issued_at: datetime | None
+
+    def __init__(
+        self,
+        pieces: Iterable[tuple[int, int, Decimal]],
+        *,
+        zone: str | None = None,
+        source: str | None = None,
+        signal: Signal = "average",
+        issued_at: datetime | None = None,
+    ) -> None:
+        if signal not in _SIGNALS:
+            msg = f"signal must be one of {', '.join(_SIGNALS)}; got {signal!r}"
+            raise InvalidForecastError(msg)
+        ordered = list(pieces)
+        if not ordered:
+            msg = "a forecast needs at least one point, got none"
+            raise InvalidForecastError(msg)
+        # One common power of ten makes every value an integer.
+        places = max(max(0, -_exponent(value)) for _, _, value in ordered)
+        self.scale = 10**places
+        self.runs = tuple(_runs(ordered, places))
+        self.zone = zone
+        self.source = source
+        self.signal = signal
+        self.issued_at = None if issued_at is None else to_utc(issued_at, "issued_at")
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Iterable[tuple[datetime, float]],
+        *,
+        end: datetime,
+        zone: str | None = None,
+        source: str | None = None,
+        signal: Signal = "average",
+        issued_at: datetime | None = None,
+    ) -> Forecast:
+        """A forecast in which each point holds until the next one starts.
+
+        Args:
+            points: ``(start, grams_per_kwh)``, aware starts strictly increasing.
+            end: where the last point's interval ends.
+            zone, source, signal, issued_at: see the class.
+
+        Raises:
+            InvalidForecastError: (a ValueError) naive, unsorted or duplicate starts, no
+                points, an end that is not after the last start, and values that are
+                absent, NaN, infinite or no numbers.
+        """
+        pairs = [_pair(point) for point in points]
+        starts = [_moment(start, i) for i, (start, _) in enumerate(pairs)]
+        ends = [*starts[1:], _moment(end, None)]
+        return cls(
+            _checked(starts, ends, [value for _, value in pairs], "point"),
+            zone=zone,
+            source=source,
+            signal=signal,
+            issued_at=issued_at,
+        )
+
+    @classmethod
+    def from_intervals(
+        cls,
+        intervals: Iterable[tuple[datetime, datetime, float]],
+        *,
+        zone: str | None = None,
+        source: str | None = None,
+        signal: Signal = "average",
+        issued_at: datetime | None = None,
+    ) -> Forecast:
+        """A forecast from ``(start, end, grams_per_kwh)``, possibly with gaps.
+
+        Raises:
+            InvalidForecastError: (a ValueError) as for `from_points`, and for intervals
+                that overlap or end before they start.
+        """
+        triples = [_triple(interval) for interval in intervals]
+        starts = [_moment(start, i) for i, (start, _, _) in enumerate(triples)]
+        ends = [_moment(end, i) for i, (_, end, _) in enumerate(triples)]
+        return cls(
+            _checked(starts, ends, [value for _, _, value in triples], "interval"),
+            zone=zone,
+            source=source,
+            signal=signal,
+            issued_at=issued_at,
+        )
+
+    @property
+    def start(self) -> datetime:
+        """Where the first interval starts (UTC)."""
+        return from_microseconds(self.runs[0].edges[0])
+
+    @property
+    def end(self) -> datetime:
+        """Where the last interval ends (UTC)."""
+        return from_microseconds(self.runs[-1].edges[-1])
+
+    def __len__(self) -> int:
+        return sum(len(run.values) for run in self.runs)
+
+    def __iter__(self) -> Iterator[tuple[Interval, float]]:
+        """The intervals with their intensity in gCO2eq/kWh, in order of time."""
+        for run in self.runs:
+            moments = [from_microseconds(edge) for edge in run.edges]
+            for i, value in enumerate(run.values):
+                yield Interval(moments[i], moments[i + 1]), value / self.scale
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Forecast) and all(
+            getattr(self, name) == getattr(other, name) for name in self.__slots__
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.runs, self.scale, self.zone, self.source, self.issued_at))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Forecast zone={self.zone} source={self.source} signal={self.signal} "
+            f"{self.start.isoformat()} to {self.end.isoformat()}, {len(self)} intervals>"
+        )
+
+    def mean(self, start: datetime, duration: timedelta) -> float | None:
+        """Time-weighted mean over ``[start, start + duration)`` in gCO2eq/kWh.
+
+        None when the forecast does not cover all of it.
+        """
+        begin = to_microseconds(to_utc(start, "start"))
+        length = to_microseconds(duration)
+        if length <= 0:
+            msg = f"duration must be positive, got {duration!r}"
+            raise InvalidInputError(msg)
+        for run in self.runs:
+            if run.edges[0] <= begin and begin + length <= run.edges[-1]:
+                return run.integral(begin, begin + length) / (length * self.scale)
+        return None
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # noqa: S101  finite, so never "n" or "F"
+    return exponent
+
+
+def _runs(pieces: list[tuple[int, int, Decimal]], places: int) -> Iterator[Run]:
+    """Join neighbours into stretches without a gap."""
+    edges: list[int] = []
+    values: list[int] = []
+    for start, end, value in pieces:
+        if edges and edges[-1] != start:
+            yield Run(tuple(edges), tuple(values))
+            edges, values = [], []
+        if not edges:
+            edges.append(start)
+        edges.append(end)
+        numerator, denominator = value.as_integer_ratio()
+        values.append(numerator * 10**places // denominator)
+    yield Run(tuple(edges), tuple(values))
+
+
+def _pair(point: tuple[datetime, float]) -> tuple[datetime, float]:
+    try:
+        start, value = point
+    except (TypeError, ValueError):
+        msg = f"a point is (start, grams_per_kwh), got {point!r}"
+        raise InvalidForecastError(msg) from None
+    return start, value
+
+
+def _triple(
+    interval: tuple[datetime, datetime, float],
+) -> tuple[datetime, datetime, float]:
+    try:
+        start, end, value = interval
+    except (TypeError, ValueError):
+        msg = f"an interval is (start, end, grams_per_kwh), got {interval!r}"
+        raise InvalidForecastError(msg) from None
+    return start, end, value
+
+
+def _moment(moment: datetime, index: int | None) -> int:
+    name = "the forecast's end" if index is None else f"forecast point {index}"
+    try:
+        return to_microseconds(to_utc(moment, name))
+    except InvalidInputError as error:
+        raise InvalidForecastError(str(error)) from None
+
+
+def _number(value: object, index: int) -> Decimal:
+    """The decimal number a value prints as; refuse what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+        msg = f"forecast value {index} must be a number of gCO2/kWh, got {value!r}"
+        raise InvalidForecastError(msg)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        msg = (
+            f"forecast value {index} is {value!r}: leave a value that is not known out "
+            "(a gap is allowed), it must be a finite number of gCO2/kWh"
+        )
+        raise InvalidForecastError(msg)
+    return Decimal(repr(number))
+
+
+def _checked(
+    starts: list[int], ends: list[int], values: list[float], what: str
+) -> Iterator[tuple[int, int, Decimal]]:
+    previous_start: int | None = None
+    previous_end: int | None = None
+    for i, (start, end, value) in enumerate(zip(starts, ends, values, strict=True)):
+        if previous_start is not None and start <= previous_start:
+            fault = "duplicated" if start == previous_start else "out of order"
+            msg = (
+                f"forecast {what} {i} is {fault}: {_show(start)} after "
+                f"{_show(previous_start)}; starts must strictly increase"
+            )
+            raise InvalidForecastError(msg)
+        if end <= start:
+            # Points end where their successor starts, so a bad successor comes here too.
+            follower = i + 1 < len(starts) and end == starts[i + 1]
+            if follower and what == "point":
+                fault = "duplicated" if end == start else "out of order"
+                msg = (
+                    f"forecast point {i + 1} is {fault}: {_show(end)} after "
+                    f"{_show(start)}; starts must strictly increase"
+                )
+            else:
+                msg = (
+                    f"forecast {what} {i} must end after it starts: "
+                    f"{_show(start)} to {_show(end)}"
+                )
+            raise InvalidForecastError(msg)
+        if previous_end is not None and start < previous_end:
+            msg = (
+                f"forecast {what} {i} overlaps the one before: starts {_show(start)}, "
+                f"the one before ends {_show(previous_end)}"
+            )
+            raise InvalidForecastError(msg)
+        yield start, end, _number(value, i)
+        previous_start, previous_end = start, end
+
+
+def _show(microseconds: int) -> str:
+    return from_microseconds(microseconds).isoformat()

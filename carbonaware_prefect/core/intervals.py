@@ -1,0 +1,78 @@
+"""Half-open intervals of time, aware and stored in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from carbonaware_prefect.errors import InvalidInputError
+
+__all__ = ["Interval", "to_microseconds", "to_utc"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_utc(moment: datetime, name: str) -> datetime:
+    """``moment`` in UTC; raise `InvalidInputError` naming ``name`` unless it is aware.
+
+    Every datetime passes here on its way in. Arithmetic between two datetimes that
+    share a time zone ignores daylight saving in Python, so nothing inside the package
+    keeps any zone but UTC.
+    """
+    if not isinstance(moment, datetime):
+        msg = f"{name} must be an aware datetime, got {moment!r}"
+        raise InvalidInputError(msg)
+    if moment.tzinfo is None or moment.utcoffset() is None:
+        msg = (
+            f"{name} is naive: {moment.isoformat()} names no time zone. "
+            "Give an aware datetime, e.g. with tzinfo=timezone.utc"
+        )
+        raise InvalidInputError(msg)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        msg = f"{name} is out of range in UTC: {moment.isoformat()}"
+        raise InvalidInputError(msg) from None
+
+
+def to_microseconds(span: datetime | timedelta) -> int:
+    """Exact integer microseconds: of a timedelta, or of a UTC datetime since 1970."""
+    if isinstance(span, datetime):
+        span = span - _EPOCH
+    return span // _MICROSECOND
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """The UTC datetime that lies ``microseconds`` after 1970."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The moments from ``start`` (included) to ``end`` (excluded), in UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", to_utc(self.start, "interval start"))
+        object.__setattr__(self, "end", to_utc(self.end, "interval end"))
+        if self.end <= self.start:
+            msg = (
+                f"an interval must end after it starts, got {self.start.isoformat()} "
+                f"to {self.end.isoformat()}"
+            )
+            raise InvalidInputError(msg)
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it lasts."""
+        return self.end - self.start
+
+    def __contains__(self, moment: object) -> bool:
+        return isinstance(moment, datetime) and self.start <= moment < self.end
+
+    def covers(self, other: Interval) -> bool:
+        """Whether ``other`` lies wholly inside."""
+        return self.start <= other.start and other.end <= self.end

@@ -1,0 +1,209 @@
+"""The cleanest slot in a window: the exact optimum of the continuous problem.
+
+The mean intensity over ``[s, s + duration)`` is piecewise linear in ``s``: its slope
+changes only where ``s`` or ``s + duration`` crosses an edge of the forecast. So a lowest
+value lies at such a crossing or at an end of the window, and one walk over the merged
+crossings visits them all: O(n), in exact integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from carbonaware_prefect.core.forecast import Forecast, Run
+from carbonaware_prefect.core.intervals import (
+    from_microseconds,
+    to_microseconds,
+    to_utc,
+)
+from carbonaware_prefect.errors import InvalidInputError, NoSlotError
+
+__all__ = ["Slot", "find_slot", "rank_slots"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """``[start, end)`` in UTC and the mean intensity over it in gCO2eq/kWh."""
+
+    start: datetime
+    end: datetime
+    mean_intensity: float
+
+    @property
+    def duration(self) -> timedelta:
+        """How long it lasts."""
+        return self.end - self.start
+
+
+def find_slot(
+    forecast: Forecast,
+    *,
+    earliest: datetime,
+    latest_start: datetime,
+    duration: timedelta,
+) -> Slot:
+    """The slot with the lowest time-weighted mean intensity; ties go to the earliest.
+
+    Only starts whose whole ``[start, start + duration)`` the forecast covers are
+    candidates.
+
+    Args:
+        forecast: intensity over time; may have gaps.
+        earliest: first allowed start (aware).
+        latest_start: last allowed start (aware, not before ``earliest``).
+        duration: positive length of the slot.
+
+    Returns:
+        The slot, in UTC, at full datetime resolution.
+
+    Raises:
+        NoSlotError: (a LookupError) the forecast covers no whole slot in the window.
+        InvalidInputError: (a ValueError) naive datetimes, a duration that is not
+            positive, ``latest_start`` before ``earliest``.
+
+    Example:
+        >>> from datetime import datetime, timedelta, timezone
+        >>> midnight = datetime(2026, 1, 1, tzinfo=timezone.utc)
+        >>> hour = timedelta(hours=1)
+        >>> forecast = Forecast.from_points(
+        ...     [(midnight, 300), (midnight + hour, 100), (midnight + 2 * hour, 200)],
+        ...     end=midnight + 3 * hour,
+        ... )
+        >>> slot = find_slot(
+        ...     forecast, earliest=midnight, latest_start=midnight + hour, duration=2 * hour
+        ... )
+        >>> slot.start.hour, slot.mean_intensity
+        (1, 150.0)
+    """
+    first, last, length = _window(earliest, latest_start, duration)
+    best = _best(forecast, [(first, last)], length)
+    if best is None:
+        msg = (
+            f"no forecast for a whole slot of {duration} starting between "
+            f"{earliest.isoformat()} and {latest_start.isoformat()}: the forecast covers "
+            f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
+            + (f" in {len(forecast.runs)} pieces" if len(forecast.runs) > 1 else "")
+            + ". Take a shorter duration or window, or a source that looks further ahead"
+        )
+        raise NoSlotError(msg)
+    return _slot(forecast, best, length)
+
+
+def rank_slots(
+    forecast: Forecast,
+    *,
+    earliest: datetime,
+    latest_start: datetime,
+    duration: timedelta,
+    count: int = 3,
+) -> list[Slot]:
+    """The ``count`` best slots that are really different, cleanest first.
+
+    Any two starts lie at least ``duration`` apart, so that no two slots overlap. Where
+    the window is too short for ``count`` of those, they lie at least
+    ``(latest_start - earliest) / count`` apart. Each is the optimum of what the ones
+    before it leave; the first is `find_slot`'s. Fewer come back when no more fit.
+
+    Raises:
+        NoSlotError, InvalidInputError: as `find_slot`; also for a ``count`` below 1.
+    """
+    if count < 1:
+        msg = f"count must be at least 1, got {count!r}"
+        raise InvalidInputError(msg)
+    first, last, length = _window(earliest, latest_start, duration)
+    best = find_slot(
+        forecast, earliest=earliest, latest_start=latest_start, duration=duration
+    )
+    apart = max(1, min(length, (last - first) // count))
+    free = [(first, last)]
+    slots: list[Slot] = []
+    chosen: int | None = to_microseconds(best.start)
+    while chosen is not None and len(slots) < count:
+        slots.append(_slot(forecast, chosen, length))
+        free = [
+            piece
+            for low, high in free
+            for piece in (
+                (low, min(high, chosen - apart)),
+                (max(low, chosen + apart), high),
+            )
+            if piece[0] <= piece[1]
+        ]
+        chosen = _best(forecast, free, length)
+    return slots
+
+
+def _window(
+    earliest: datetime, latest_start: datetime, duration: timedelta
+) -> tuple[int, int, int]:
+    first = to_microseconds(to_utc(earliest, "earliest"))
+    last = to_microseconds(to_utc(latest_start, "latest_start"))
+    if not isinstance(duration, timedelta):
+        msg = f"duration must be a timedelta, got {duration!r}"
+        raise InvalidInputError(msg)
+    length = to_microseconds(duration)
+    if length <= 0:
+        msg = f"duration must be positive, got {duration!r}"
+        raise InvalidInputError(msg)
+    if last < first:
+        msg = (
+            f"latest_start {latest_start.isoformat()} lies before "
+            f"earliest {earliest.isoformat()}"
+        )
+        raise InvalidInputError(msg)
+    return first, last, length
+
+
+def _slot(forecast: Forecast, start: int, length: int) -> Slot:
+    begin, duration = from_microseconds(start), timedelta(microseconds=length)
+    mean = forecast.mean(begin, duration)
+    assert mean is not None  # noqa: S101  candidates are covered by construction
+    return Slot(begin, begin + duration, mean)
+
+
+def _best(
+    forecast: Forecast, windows: list[tuple[int, int]], length: int
+) -> int | None:
+    """The best start in any of the windows (in order of time), or None."""
+    best: tuple[int, int] | None = None
+    for low, high in windows:
+        for run in forecast.runs:
+            first = max(low, run.edges[0])
+            last = min(high, run.edges[-1] - length)
+            if first <= last:
+                found = _walk(run, first, last, length)
+                if best is None or found[0] < best[0]:
+                    best = found
+    return None if best is None else best[1]
+
+
+def _walk(run: Run, first: int, last: int, length: int) -> tuple[int, int]:
+    """The lowest integral over ``length`` in one run, and the earliest start with it.
+
+    Both ends of the slot move right together, from crossing to crossing; ``tail`` and
+    ``head`` are the segments that the slot's start and end lie in.
+    """
+    edges, values = run.edges, run.values
+    total = run.integral(first, first + length)
+    best_total, best_start = total, first
+    tail, head = run.segment(first), run.segment(first + length)
+    tail_edge, head_edge = edges[tail + 1], edges[head + 1] - length
+    tail_value, head_value = values[tail], values[head]
+    start = first
+    while start < last:
+        step = tail_edge if tail_edge < head_edge else head_edge
+        if step > last:
+            step = last
+        total += (head_value - tail_value) * (step - start)
+        start = step
+        if total < best_total:
+            best_total, best_start = total, start
+        # At ``last`` there may be no further edge, and none is needed.
+        if step == tail_edge and step < last:
+            tail += 1
+            tail_edge, tail_value = edges[tail + 1], values[tail]
+        if step == head_edge and step < last:
+            head += 1
+            head_edge, head_value = edges[head + 1] - length, values[head]
+    return best_total, best_start

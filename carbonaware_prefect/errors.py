@@ -1,0 +1,108 @@
+"""Every error this package raises on purpose.
+
+    CarbonAwareError
+    ├── InvalidInputError            (ValueError)   what was given cannot be used
+    │   ├── InvalidForecastError                    points unsorted, duplicated, NaN, ...
+    │   │   └── ForecastFileError                   ... and they came from a file
+    │   ├── InvalidSettingError                     a CARBONAWARE_* variable or argument
+    │   ├── UnknownPlaceError                       provider, region or zone
+    │   └── UnknownSourceError                      no source of that name
+    ├── NoForecastError              (LookupError)  nobody knows the intensity there and then
+    │   └── NoSlotError                             a forecast, but no whole slot inside it
+    ├── SourceError                                 a forecast source did not deliver
+    │   ├── SourceRefusedError                      credentials missing, wrong, or not enough
+    │   ├── SourceRateLimitedError                  asked too often; carries ``retry_after``
+    │   ├── SourceUnreachableError                  no answer in time
+    │   └── SourceMalformedError                    an answer that makes no sense
+    └── RescheduleError              (RuntimeError) the run cannot be put back to Scheduled
+
+A class exists for each thing a caller can *do* differently. Messages say what was
+asked, what was found and what to try; none ever holds a secret.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CarbonAwareError",
+    "ForecastFileError",
+    "InvalidForecastError",
+    "InvalidInputError",
+    "InvalidSettingError",
+    "NoForecastError",
+    "NoSlotError",
+    "RescheduleError",
+    "SourceError",
+    "SourceMalformedError",
+    "SourceRateLimitedError",
+    "SourceRefusedError",
+    "SourceUnreachableError",
+    "UnknownPlaceError",
+    "UnknownSourceError",
+]
+
+
+class CarbonAwareError(Exception):
+    """Root of the tree: catch this to catch everything below."""
+
+
+class InvalidInputError(CarbonAwareError, ValueError):
+    """What was given cannot be used; correct it and call again."""
+
+
+class InvalidForecastError(InvalidInputError):
+    """Intensity points that make no forecast."""
+
+
+class ForecastFileError(InvalidForecastError):
+    """A forecast file that is missing or cannot be read as a forecast."""
+
+
+class InvalidSettingError(InvalidInputError):
+    """An argument or ``CARBONAWARE_*`` variable with a value that is not allowed."""
+
+
+class UnknownPlaceError(InvalidInputError):
+    """A provider, region or zone that is not in the region map."""
+
+
+class UnknownSourceError(InvalidInputError):
+    """A forecast source of that name does not exist."""
+
+
+class NoForecastError(CarbonAwareError, LookupError):
+    """Nobody knows the intensity at that place and time."""
+
+
+class NoSlotError(NoForecastError):
+    """There is a forecast, but it covers no whole slot inside the window."""
+
+
+class SourceError(CarbonAwareError):
+    """A forecast source did not deliver."""
+
+
+class SourceRefusedError(SourceError):
+    """The source refused: credentials are missing, wrong, or do not reach that far."""
+
+
+class SourceRateLimitedError(SourceError):
+    """The source was asked too often.
+
+    ``retry_after`` is the number of seconds it asked us to wait, or None.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SourceUnreachableError(SourceError):
+    """No answer from the source in the time allowed."""
+
+
+class SourceMalformedError(SourceError):
+    """The source answered with something that is no forecast."""
+
+
+class RescheduleError(CarbonAwareError, RuntimeError):
+    """``wait="reschedule"`` was asked for where the run cannot be put back."""

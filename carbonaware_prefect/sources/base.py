@@ -1,0 +1,66 @@
+"""What a forecast source is, and what it promises.
+
+A source turns a zone and an interval of time into a `Forecast`. Each one promises:
+
+* times are aware and in UTC, intervals sorted, without overlap; what the source does not
+  know is a gap, never zero;
+* values are gCO2eq/kWh, of the declared ``signal``;
+* it covers the interval asked for or the part of it that it knows; with nothing at all
+  it raises `NoForecastError`;
+* refused credentials raise `SourceRefusedError`, too many requests
+  `SourceRateLimitedError`, silence `SourceUnreachableError`, nonsense
+  `SourceMalformedError`; no other exception leaves it, and none holds a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from carbonaware_prefect.core import Forecast, Interval, Signal
+
+__all__ = ["FixedSource", "Source"]
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where forecasts come from. See the module for the promises."""
+
+    @property
+    def name(self) -> str:
+        """Short name, as it appears in records and settings."""
+
+    @property
+    def signal(self) -> Signal:
+        """What its numbers measure."""
+
+    def fetch(self, zone: str | None, interval: Interval) -> Forecast:
+        """The forecast of ``zone`` for ``interval``.
+
+        ``zone`` is None only for sources that know one place by themselves (a file, a
+        fixed forecast).
+
+        Raises:
+            NoForecastError: the source knows nothing about that zone and time.
+            SourceError: the source did not deliver.
+        """
+
+
+class FixedSource:
+    """A source that always gives the one forecast it was made with."""
+
+    def __init__(self, forecast: Forecast) -> None:
+        self._forecast = forecast
+
+    @property
+    def name(self) -> str:
+        """The forecast's own source name, else ``fixed``."""
+        return self._forecast.source or "fixed"
+
+    @property
+    def signal(self) -> Signal:
+        """The forecast's own signal."""
+        return self._forecast.signal
+
+    def fetch(self, zone: str | None, interval: Interval) -> Forecast:  # noqa: ARG002
+        """The forecast, whatever is asked."""
+        return self._forecast

@@ -10,6 +10,7 @@ from carbonaware_prefect.core.decision import (
     Request,
     decide,
     run_now,
+    wait_for,
 )
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.intervals import Interval
@@ -28,4 +29,5 @@ __all__ = [
     "find_slot",
     "rank_slots",
     "run_now",
+    "wait_for",
 ]

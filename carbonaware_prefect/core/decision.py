@@ -15,7 +15,7 @@ from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.core.slots import Slot, find_slot
 from carbonaware_prefect.errors import InvalidInputError, NoSlotError
 
-__all__ = ["Decision", "Policy", "Reason", "Request", "decide", "run_now"]
+__all__ = ["Decision", "Policy", "Reason", "Request", "decide", "run_now", "wait_for"]
 
 
 class Reason(str, Enum):
@@ -27,8 +27,6 @@ class Reason(str, Enum):
     """No later start in the window is cleaner."""
     SLOT_REACHED = "slot_reached"
     """The run has waited for its slot; the slot is here."""
-    SLOT_NEAR = "slot_near"
-    """The slot is so near that moving the run is not worth it: wait in process."""
     WINDOW_CLOSED = "window_closed"
     """The latest start has passed."""
     NO_PLACE = "no_place"
@@ -85,10 +83,15 @@ class Policy:
     def bind(self, nominal_start: datetime) -> Request:
         """The request for a run that would start at ``nominal_start`` without us."""
         nominal = to_utc(nominal_start, "nominal_start")
+        try:
+            latest_start = nominal + self.window
+        except OverflowError:
+            msg = f"a window of {self.window} from {nominal.isoformat()} never ends"
+            raise InvalidInputError(msg) from None
         return Request(
             nominal_start=nominal,
             earliest=nominal,
-            latest_start=nominal + self.window,
+            latest_start=latest_start,
             duration=self.duration,
             zone=self.zone,
         )
@@ -223,11 +226,22 @@ def decide(request: Request, forecast: Forecast, now: datetime) -> Decision:
             f"{slot.mean_intensity:.0f} gCO2/kWh{_zone(request)}"
         )
         return replace(found, sentence=sentence)
+    return wait_for(found)
+
+
+def wait_for(decision: Decision) -> Decision:
+    """The same decision as one to wait for its slot, with the sentence that says so."""
+    slot = decision.slot
+    if slot is None:
+        msg = "there is no slot to wait for"
+        raise InvalidInputError(msg)
     sentence = (
         f"Waiting for cleaner electricity: {slot.start:%H:%M}-{_clock(slot.end)}, "
-        f"{_change(found)}{_zone(request)}"
+        f"{_change(decision)}{_zone(decision.request)}"
     )
-    return replace(found, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence)
+    return replace(
+        decision, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence
+    )
 
 
 def _clock(moment: datetime) -> str:
@@ -241,7 +255,7 @@ def _zone(request: Request) -> str:
 def _change(decision: Decision) -> str:
     after = f"{decision.intensity_slot:.0f} gCO2/kWh"
     if decision.intensity_nominal is None:
-        return f"{after} (the forecast starts after the nominal start)"
+        return f"{after} (the forecast does not cover a run at the nominal start)"
     before = f"{decision.intensity_nominal:.0f} -> {after}"
     saving = decision.saving
     return before if saving is None else f"{before} ({-100 * saving:+.0f} %)"

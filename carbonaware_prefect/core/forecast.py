@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from numbers import Real
+from numbers import Rational, Real
 from typing import Literal
 
 from carbonaware_prefect.core.intervals import (
@@ -129,7 +129,7 @@ class Forecast:
         """
         pairs = [_pair(point) for point in points]
         starts = [_moment(start, i) for i, (start, _) in enumerate(pairs)]
-        ends = [*starts[1:], _moment(end, None)]
+        ends = [*starts, _moment(end, None)][1:]
         return cls(
             _checked(starts, ends, [value for _, value in pairs], "point"),
             zone=zone,
@@ -274,9 +274,13 @@ def _number(value: object, index: int) -> Decimal:
         number = float(value)
     except OverflowError:
         number = math.inf
+    except ValueError:  # a signalling NaN
+        number = math.nan
     if not math.isfinite(number):
+        # Python refuses to print an int of more than 4,300 digits.
+        shown = "too large" if isinstance(value, Rational) else repr(value)
         msg = (
-            f"forecast value {index} is {value!r}: leave a value that is not known out "
+            f"forecast value {index} is {shown}: leave a value that is not known out "
             "(a gap is allowed), it must be a finite number of gCO2/kWh"
         )
         raise InvalidForecastError(msg)

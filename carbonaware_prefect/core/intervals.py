@@ -71,7 +71,10 @@ class Interval:
         return self.end - self.start
 
     def __contains__(self, moment: object) -> bool:
-        return isinstance(moment, datetime) and self.start <= moment < self.end
+        return (
+            isinstance(moment, datetime)
+            and self.start <= to_utc(moment, "moment") < self.end
+        )
 
     def covers(self, other: Interval) -> bool:
         """Whether ``other`` lies wholly inside."""

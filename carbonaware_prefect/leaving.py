@@ -1,0 +1,98 @@
+"""Leave the process of a flow run that was put back to Scheduled, whatever comes.
+
+From the moment the server has accepted, the run belongs to its next process. A signal
+that comes to this one must not turn the accepted state into Crashed, and this one must be
+gone before the next one starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import FrameType, TracebackType
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+
+from carbonaware_prefect import prefect_internals
+from carbonaware_prefect.clock import utc_now
+
+__all__ = ["Departure"]
+
+_logger = logging.getLogger("carbonaware_prefect")
+# Least time that the process gets to end by itself.
+_GRACE = timedelta(seconds=4)
+Handler = Callable[[int, FrameType | None], Any] | int | None
+
+
+class Departure:
+    """Holds SIGTERM back around the move, and for good once the run has been moved.
+
+    Without it a SIGTERM between the server's acceptance and the process's end would make
+    the engine report Crashed over our Scheduled state. Only a main thread can hold
+    signals back; in other threads this does nothing but `leave`.
+    """
+
+    def __init__(self) -> None:
+        self._previous: Handler = None
+        self._shields = False
+        self._caught: int | None = None
+        self._left = False
+
+    def __enter__(self) -> Departure:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, self._hold)
+            self._shields = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._shields or self._left:
+            return
+        signal.signal(signal.SIGTERM, self._previous)
+        if self._caught is not None:
+            # The run was not moved: the signal means what it always means.
+            signal.raise_signal(self._caught)
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._caught = number
+
+    def leave(
+        self, context: FlowRunContext, accepted: State[Any], *, slot_start: datetime,
+        look_ahead: timedelta,
+    ) -> None:
+        """Make the engine end this process; from here on SIGTERM is ignored.
+
+        The engine leaves at the next task boundary. Should user code hold the process
+        until a worker may look for the run (``look_ahead`` before the slot), it is ended
+        then: running on would run the flow twice at once, or take the worker down.
+        """
+        self._left = True
+        prefect_internals.leave_process(context, accepted)
+        if self._shields:
+            prefect_internals.send_receipt(accepted)
+        now = utc_now()
+        last = max(slot_start - look_ahead - timedelta(seconds=1), now + _GRACE)
+        alarm = threading.Timer((last - now).total_seconds(), _end)
+        alarm.daemon = True
+        alarm.name = "carbonaware-departure"
+        alarm.start()
+
+
+def _end() -> None:
+    _logger.critical(
+        "This process still runs although its flow run was put back to Scheduled and "
+        "starts again in a moment; ending it now. Call the delay task before other work."
+    )
+    logging.shutdown()
+    os._exit(0)

@@ -1,0 +1,111 @@
+"""Flows with one delay task, in the shapes that users write."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+
+from carbonaware_prefect import carbonaware_delay_task
+from journal import dipping, note
+
+WINDOW = timedelta(minutes=9)
+
+
+def delay_task(dip: str, **options: Any) -> Any:
+    """A delay task towards the dip, with the shortest waits that tests can have."""
+    return carbonaware_delay_task(
+        window=WINDOW,
+        duration=timedelta(minutes=1),
+        zone="DE",
+        source=dipping(dip),
+        minimum_wait=timedelta(0),
+        **options,
+    )
+
+
+@task
+def step(journal: str, name: str) -> None:
+    note(journal, name)
+
+
+@flow
+def sync_flow(dip: str, journal: str, wait: str = "auto") -> str:
+    note(journal, "start")
+    delay_task(dip, wait=wait)()
+    step(journal, "work")
+    note(journal, "end")
+    return "done"
+
+
+@flow
+async def async_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    await delay_task(dip)()
+    step(journal, "work")
+    note(journal, "end")
+
+
+@flow
+def submitting_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    delayed = delay_task(dip).submit()
+    step.submit(journal, "work", wait_for=[delayed]).wait()
+    note(journal, "end")
+
+
+@flow
+def state_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    try:
+        delay_task(dip)(return_state=True)
+        note(journal, "work")
+    finally:
+        note(journal, "finally")
+    note(journal, "end")
+
+
+@flow
+def twice_flow(dip: str, journal: str, second: str) -> None:
+    note(journal, "start")
+    delay_task(dip, key="first")()
+    note(journal, "between")
+    delay_task(second, key="second")()
+    note(journal, "work")
+
+
+@task(persist_result=True, cache_key_fn=lambda _, inputs: str(inputs["journal"]))
+def costly(journal: str) -> int:
+    note(journal, "costly")
+    return 42
+
+
+@flow
+def persisted_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    answer = costly(journal)
+    delay_task(dip)()
+    note(journal, f"work {answer}")
+
+
+@flow(retries=2)
+def retrying_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    delay_task(dip)()
+    note(journal, "work")
+    message = "fails each time"
+    raise RuntimeError(message)
+
+
+@flow(retries=1)
+def fails_before_flow(dip: str, journal: str) -> None:
+    """Fails once in its process before the delay, then goes on in the same process."""
+    note(journal, "start")
+    if "failed" not in Path(journal).read_text():
+        note(journal, "failed")
+        message = "once"
+        raise RuntimeError(message)
+    delay_task(dip)()
+    note(journal, "work")

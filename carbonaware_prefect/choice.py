@@ -158,7 +158,7 @@ def choose(ask: Ask, *, nominal_start: datetime, now: datetime) -> Decision:
 
 
 def _consult(source: Source, request: Request, now: datetime) -> Decision:
-    if request.zone is None and getattr(source, "needs_zone", False):
+    if request.zone is None and isinstance(source, TypicalSource):
         return run_now(
             request, Reason.NO_PLACE, f"nobody said where this runs; {_REMEDY}"
         )

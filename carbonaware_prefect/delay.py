@@ -51,7 +51,7 @@ def carbonaware_delay(  # noqa: PLR0913  the first four are the older package's
         window: longest wait; bounds the start, not the end.
         duration: expected run time of the work, which the mean intensity is taken over.
         region: cloud region; implies its provider where the name is unique.
-        provider: ``"aws"``, ``"azure"``, ``"gcp"`` or ``"ovh"``.
+        provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
         zone: grid zone (``"DE"``) instead of provider and region.
         source: forecast source; by default ``"typical"``, the embedded table.
 

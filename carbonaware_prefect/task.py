@@ -71,7 +71,7 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         window: longest wait; bounds the start, not the end.
         duration: expected run time of the work, which the mean intensity is taken over.
         region: cloud region; implies its provider where the name is unique.
-        provider: ``"aws"``, ``"azure"``, ``"gcp"`` or ``"ovh"``.
+        provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
         zone: grid zone (``"DE"``) instead of provider and region.
         key: name of this delay in the run's record, when a flow has several whose order
             may change. A call may give its own: ``delay("stage-2")``, ``delay.map(keys)``.

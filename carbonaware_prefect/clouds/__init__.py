@@ -1,0 +1,1 @@
+"""Clouds: which grid zone a cloud region draws its power from."""

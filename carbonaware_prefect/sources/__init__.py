@@ -1,0 +1,1 @@
+"""Forecast sources: an HTTP answer, a file or a table in; a Forecast out."""

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+TERMINAL = {"Completed", "Failed", "Crashed", "Cancelled", "TimedOut"}
 FLOWS = Path(__file__).parent / "flows"
 T = TypeVar("T")
 
@@ -206,6 +207,7 @@ class Run:
     def wait_for(self, *names: str, within: float = 60) -> str:
         def look() -> str | None:
             name = self.state()
+            assert name in names or name not in TERMINAL, f"{self.id} is {name}"
             return name if name in names else None
 
         try:

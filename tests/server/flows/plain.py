@@ -76,7 +76,7 @@ def twice_flow(dip: str, journal: str, second: str) -> None:
     note(journal, "work")
 
 
-@task(persist_result=True, cache_key_fn=lambda _, inputs: str(inputs["journal"]))
+@task(persist_result=True, cache_key_fn=lambda _, inputs: Path(inputs["journal"]).stem)
 def costly(journal: str) -> int:
     note(journal, "costly")
     return 42

@@ -1,0 +1,49 @@
+# Each target sets up what it needs in .venv; PYTHON picks the interpreter for it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   a delayed flow run gives its worker back, live (about 90 s)"
+	@echo "make test   all tests, on a real Prefect server, with coverage"
+	@echo "make lint   ruff, mypy, import-linter, deptry"
+	@echo "make bench  the numbers of the README"
+	@echo "make clean  remove what the targets made"
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[docker]" \
+		--group test --group lint --group bench
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/carbonaware-prefect demo
+
+test: $(STAMP)
+	$(BIN)/coverage erase
+	$(BIN)/pytest --cov --cov-report= -n 2 --dist loadfile
+	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
+		--fail-under=100
+	$(BIN)/coverage report --fail-under=85
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache build dist benchmarks/results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

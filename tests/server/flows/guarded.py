@@ -1,0 +1,206 @@
+"""Flows in which the run must not be moved, and flows that harm themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import signal
+import time
+from datetime import timedelta
+
+from prefect import flow, task
+from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.transactions import transaction
+
+from carbonaware_prefect.core import Forecast, Interval
+from journal import dipping, note
+from plain import delay_task, step
+
+
+@task
+def slow(journal: str, seconds: float) -> None:
+    note(journal, "slow starts")
+    time.sleep(seconds)
+    note(journal, "slow ends")
+
+
+@flow
+def executing_flow(dip: str, journal: str) -> None:
+    """Another task is executing in a thread when the delay comes."""
+    note(journal, "start")
+    other = slow.submit(journal, 6)
+    time.sleep(0.5)
+    delay_task(dip)()
+    other.wait()
+    note(journal, "work")
+
+
+@task
+async def slow_async(journal: str, seconds: float) -> None:
+    note(journal, "slow starts")
+    await asyncio.sleep(seconds)
+    note(journal, "slow ends")
+
+
+@flow
+async def gathering_flow(dip: str, journal: str) -> None:
+    """Another task is suspended on the event loop when the delay comes."""
+    note(journal, "start")
+    other = asyncio.create_task(slow_async(journal, 6))
+    await asyncio.sleep(1)
+    await delay_task(dip)()
+    await other
+    note(journal, "work")
+
+
+@task
+def parent(dip: str, journal: str) -> None:
+    note(journal, "parent starts")
+    delay_task(dip)()
+    note(journal, "parent ends")
+
+
+@flow
+def nested_flow(dip: str, journal: str) -> None:
+    """The delay is called inside another task."""
+    note(journal, "start")
+    parent(dip, journal)
+    note(journal, "work")
+
+
+@flow
+def child(dip: str, journal: str) -> None:
+    note(journal, "child")
+    delay_task(dip)()
+    note(journal, "child goes on")
+
+
+@flow
+def parent_flow(dip: str, journal: str) -> None:
+    """The delay is called in a sub-flow."""
+    note(journal, "start")
+    child(dip, journal)
+    note(journal, "work")
+
+
+@flow
+def transaction_flow(dip: str, journal: str) -> None:
+    """The delay is called inside a transaction that has already done something."""
+    note(journal, "start")
+    with transaction():
+        step(journal, "inside")
+        delay_task(dip)()
+    note(journal, "work")
+
+
+@flow
+def mapped_flow(dip: str, journal: str) -> None:
+    """Two delays at once, under one key."""
+    note(journal, "start")
+    delay_task(dip).map(["same", "same"]).wait()
+    note(journal, "work")
+
+
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+def process_pool_flow(dip: str, journal: str) -> None:
+    """The delay is submitted to another process."""
+    note(journal, "start")
+    delay_task(dip).submit().result()
+    note(journal, "work")
+
+
+@flow
+def cached_flow(dip: str, journal: str) -> None:
+    """The user asks for a persisted result of the delay task."""
+    import warnings
+
+    note(journal, "start")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        delay = delay_task(dip, persist_result=True)
+    delay()
+    note(journal, "work")
+
+
+@flow
+def must_reschedule_flow(dip: str, journal: str) -> None:
+    """Rescheduling is asked for where it is impossible."""
+    with transaction():
+        delay_task(dip, wait="reschedule")()
+
+
+class Harmful:
+    """A forecast source that does something to its own process."""
+
+    name = "harmful"
+    signal = "average"
+
+    def __init__(self, dip: str, journal: str, number: int) -> None:
+        self.dip, self.journal, self.number = dip, journal, number
+
+    def fetch(self, zone: str | None, interval: Interval) -> Forecast:
+        del zone, interval
+        note(self.journal, "fetch")
+        if self.number:
+            os.kill(os.getpid(), self.number)
+            time.sleep(5)
+        else:
+            message = "the forecast API is on fire"
+            raise OSError(message)
+        return dipping(self.dip)
+
+
+@flow
+def source_flow(dip: str, journal: str, number: int = 0) -> None:
+    """The source raises, or a signal comes before anything was written."""
+    from carbonaware_prefect import carbonaware_delay_task
+
+    note(journal, "start")
+    carbonaware_delay_task(
+        timedelta(minutes=9),
+        timedelta(minutes=1),
+        zone="DE",
+        source=Harmful(dip, journal, number),
+        minimum_wait=timedelta(0),
+    )()
+    note(journal, "work")
+
+
+@flow
+def last_second_flow(dip: str, journal: str, number: int) -> None:
+    """A signal comes while the interpreter shuts down after the move."""
+
+    def end() -> None:
+        note(journal, "last second")
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+
+    note(journal, "start")
+    if "last second" not in _events(journal):
+        atexit.register(end)
+    delay_task(dip)()
+    note(journal, "work")
+
+
+@flow
+def finally_flow(dip: str, journal: str, number: int = 0, hold: float = 0) -> None:
+    """User code between the accepted move and the end of the process."""
+    note(journal, "start")
+    try:
+        delay_task(dip)()
+        note(journal, "work")
+    finally:
+        note(journal, "finally")
+        if "work" not in _events(journal):
+            if number:
+                os.kill(os.getpid(), signal.Signals(number))
+            time.sleep(hold)
+            note(journal, "held")
+
+
+def _events(journal: str) -> list[str]:
+    import json
+    from pathlib import Path
+
+    return [json.loads(line)["event"] for line in Path(journal).read_text().splitlines()]

@@ -1,0 +1,152 @@
+"""A TCP proxy before the Prefect API that makes things go wrong at exact moments."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from tests.server.world import free_port
+
+
+@dataclass
+class Trap:
+    """What to do when a request matches: before it goes on, or after its answer came.
+
+    ``act`` returns whether the bytes go on to where they were going; False closes the
+    connection instead.
+    """
+
+    pattern: bytes
+    moment: str
+    act: Callable[[], bool]
+    sprung: threading.Event = field(default_factory=threading.Event)
+
+    def matches(self, data: bytes) -> bool:
+        return not self.sprung.is_set() and re.search(self.pattern, data, re.S) is not None
+
+
+class Proxy:
+    """Forwards to ``port``; every trap springs once. ``down`` refuses everything."""
+
+    def __init__(self, port: int) -> None:
+        self.target = port
+        self.port = free_port()
+        self.traps: list[Trap] = []
+        self.requests: list[str] = []
+        self.down = False
+        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self._open: set[socket.socket] = set()
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def __enter__(self) -> Proxy:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._listener.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Close every open connection."""
+        for end in list(self._open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def trap(self, pattern: bytes, moment: str, act: Callable[[], bool]) -> Trap:
+        trap = Trap(pattern, moment, act)
+        self.traps.append(trap)
+        return trap
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            if self.down:
+                client.close()
+                continue
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target), 5)
+            except OSError:
+                return
+            with server:
+                server.settimeout(None)
+                self._open |= {client, server}
+                waiting: list[Trap] = []
+                back = threading.Thread(
+                    target=self._answers, args=(server, client, waiting), daemon=True
+                )
+                back.start()
+                self._requests(client, server, waiting)
+                back.join(5)
+                self._open -= {client, server}
+
+    def _requests(
+        self, client: socket.socket, server: socket.socket, waiting: list[Trap]
+    ) -> None:
+        held = b""
+        with contextlib.suppress(OSError):
+            while data := client.recv(1 << 16):
+                held += data
+                # A request's head and body may come apart; look at both together.
+                if not _whole(held):
+                    continue
+                head = held.split(b"\r\n", 1)[0]
+                if head.endswith(b"HTTP/1.1"):
+                    self.requests.append(head.decode(errors="replace")[:-9])
+                for trap in self.traps:
+                    if trap.matches(held):
+                        if trap.moment == "after":
+                            waiting.append(trap)
+                            continue
+                        trap.sprung.set()
+                        if not trap.act():
+                            return
+                server.sendall(held)
+                held = b""
+        with contextlib.suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+    def _answers(
+        self, server: socket.socket, client: socket.socket, waiting: list[Trap]
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(1 << 16):
+                while waiting:
+                    trap = waiting.pop()
+                    trap.sprung.set()
+                    if not trap.act():
+                        client.shutdown(socket.SHUT_RDWR)
+                        return
+                client.sendall(data)
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+
+
+def _whole(data: bytes) -> bool:
+    """Whether these bytes are no HTTP request, or a complete one."""
+    head, separator, body = data.partition(b"\r\n\r\n")
+    if not re.match(rb"[A-Z]+ \S+ HTTP/1\.1\r\n", data):
+        return True
+    if not separator:
+        return False
+    length = re.search(rb"content-length: (\d+)", head, re.I)
+    return length is None or len(body) >= int(length.group(1))

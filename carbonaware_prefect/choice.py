@@ -72,9 +72,7 @@ class Ask:
             UnknownPlaceError: (a ValueError) unknown or mismatched provider, region, zone.
             UnknownSourceError: (a ValueError) no source of that name.
         """
-        Policy(
-            window=self.window, duration=self.duration, minimum_wait=self.minimum_wait
-        )
+        Policy(window=self.window, duration=self.duration, minimum_wait=self.minimum_wait)
         resolve_zone(provider=self.provider, region=self.region, zone=self.zone)
         open_source(self.source)
         return self
@@ -88,22 +86,18 @@ class Ask:
             minimum_wait=_fill(
                 self.minimum_wait, DEFAULT_MINIMUM_WAIT, settings.minimum_wait
             ),
-            zone=resolve_zone(
-                provider=said.provider, region=said.region, zone=said.zone
-            ),
+            zone=resolve_zone(provider=said.provider, region=said.region, zone=said.zone),
         )
 
     def _names_a_place(self) -> bool:
         return any((self.region, self.provider, self.zone))
 
 
-def _fill(
-    said: timedelta, default: timedelta, environment: timedelta | None
-) -> timedelta:
+def _fill(said: timedelta, default: timedelta, environment: timedelta | None) -> timedelta:
     return environment if said is default and environment is not None else said
 
 
-def open_source(source: SourceLike | None) -> Source:
+def open_source(source: object) -> Source:
     """The source that a name, a source or a fixed forecast stands for.
 
     Raises:
@@ -159,9 +153,7 @@ def choose(ask: Ask, *, nominal_start: datetime, now: datetime) -> Decision:
 
 def _consult(source: Source, request: Request, now: datetime) -> Decision:
     if request.zone is None and isinstance(source, TypicalSource):
-        return run_now(
-            request, Reason.NO_PLACE, f"nobody said where this runs; {_REMEDY}"
-        )
+        return run_now(request, Reason.NO_PLACE, f"nobody said where this runs; {_REMEDY}")
     asked = Interval(request.earliest, request.latest_start + request.duration)
     try:
         forecast = source.fetch(request.zone, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def carbonaware_delay_decorator(  # noqa: PLR0913  the first four are the older package's
+def carbonaware_delay_decorator(
     window: timedelta = DEFAULT_WINDOW,
     duration: timedelta = DEFAULT_DURATION,
     region: str | None = None,
@@ -42,7 +42,7 @@ def carbonaware_delay_decorator(  # noqa: PLR0913  the first four are the older 
         ...     return epochs
     """
     if callable(window):
-        msg = "write @carbonaware_delay_decorator(...) with parentheses, also without arguments"
+        msg = "write @carbonaware_delay_decorator() with its parentheses"
         raise InvalidInputError(msg)
     ask = Ask(
         window=window,
@@ -60,44 +60,54 @@ def carbonaware_delay_decorator(  # noqa: PLR0913  the first four are the older 
 
 
 def _wrap(function: Callable[P, R], ask: Ask) -> Callable[P, R]:
-    if not callable(function) or type(function).__module__.startswith("prefect."):
-        kind = type(function).__name__
+    given: object = function
+    if not callable(given) or type(given).__module__.startswith("prefect."):
+        kind = type(given).__name__
         msg = (
             f"the decorator takes a function, got a {kind}; "
             "put @carbonaware_delay_decorator(...) below @task or @flow"
         )
         raise InvalidInputError(msg)
-    call: Callable[..., Any] = function
-    wrapper: Callable[..., Any]
-
     # Prefect tells the four kinds apart by inspection, so each stays what it is.
+    if inspect.isasyncgenfunction(function) or inspect.iscoroutinefunction(function):
+        wrapper = _wrap_async(function, ask)
+    else:
+        wrapper = _wrap_sync(function, ask)
+    return cast("Callable[P, R]", wrapper)
+
+
+def _wrap_sync(call: Callable[..., Any], ask: Ask) -> Callable[..., Any]:
+    if inspect.isgeneratorfunction(call):
+
+        @functools.wraps(call)
+        def generate(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            delay(ask)
+            return (yield from call(*args, **kwargs))
+
+        return generate
+
+    @functools.wraps(call)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        delay(ask)
+        return call(*args, **kwargs)
+
+    return wrapper
+
+
+def _wrap_async(call: Callable[..., Any], ask: Ask) -> Callable[..., Any]:
     if inspect.isasyncgenfunction(call):
 
         @functools.wraps(call)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        async def generate(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
             await delay_async(ask)
             async for item in call(*args, **kwargs):
                 yield item
 
-    elif inspect.iscoroutinefunction(call):
+        return generate
 
-        @functools.wraps(call)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            await delay_async(ask)
-            return await call(*args, **kwargs)
+    @functools.wraps(call)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        await delay_async(ask)
+        return await call(*args, **kwargs)
 
-    elif inspect.isgeneratorfunction(call):
-
-        @functools.wraps(call)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            delay(ask)
-            return (yield from call(*args, **kwargs))
-
-    else:
-
-        @functools.wraps(call)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            delay(ask)
-            return call(*args, **kwargs)
-
-    return cast("Callable[P, R]", wrapper)
+    return wrapper

@@ -33,7 +33,7 @@ _WARNINGS = {
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
 
-def carbonaware_delay(  # noqa: PLR0913  the first four are the older package's
+def carbonaware_delay(
     window: timedelta = DEFAULT_WINDOW,
     duration: timedelta = DEFAULT_DURATION,
     region: str | None = None,
@@ -93,15 +93,14 @@ async def delay_async(ask: Ask) -> Decision:
     # A source may ask the network, so that too happens beside the loop.
     decision, logger = await asyncio.to_thread(_begin, ask)
     if decision.wait and decision.slot is not None:
-        while (remaining := _remaining(decision.slot.start)) > 0:
+        # No event tells of a changed clock, so look again and again.
+        while (remaining := _remaining(decision.slot.start)) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(remaining, _TICK))
         _woken(logger)
     return decision
 
 
-def wait_until(
-    moment: datetime, *, stop: Callable[[], None] | None = None
-) -> None:
+def wait_until(moment: datetime, *, stop: Callable[[], None] | None = None) -> None:
     """Sleep until ``moment`` by the wall clock; wakes within a second of it.
 
     ``stop`` is called twice a second and ends the wait by raising.

@@ -1,16 +1,16 @@
 """Every error this package raises on purpose.
 
     CarbonAwareError
-    ├── InvalidInputError            (ValueError)   what was given cannot be used
+    ├── InvalidInputError            (ValueError) what was given cannot be used
     │   ├── InvalidForecastError                    points unsorted, duplicated, NaN, ...
     │   │   └── ForecastFileError                   ... and they came from a file
     │   ├── InvalidSettingError                     a CARBONAWARE_* variable or argument
     │   ├── UnknownPlaceError                       provider, region or zone
     │   └── UnknownSourceError                      no source of that name
-    ├── NoForecastError              (LookupError)  nobody knows the intensity there and then
+    ├── NoForecastError              (LookupError)  nobody knows the intensity there
     │   └── NoSlotError                             a forecast, but no whole slot inside it
     ├── SourceError                                 a forecast source did not deliver
-    │   ├── SourceRefusedError                      credentials missing, wrong, or not enough
+    │   ├── SourceRefusedError                      credentials missing, wrong or short
     │   ├── SourceRateLimitedError                  asked too often; carries ``retry_after``
     │   ├── SourceUnreachableError                  no answer in time
     │   └── SourceMalformedError                    an answer that makes no sense

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -41,7 +41,7 @@ __all__ = [
 
 PREFIX = "carbonaware"
 # A slot's start survives the server's rounding, not more.
-_SAME_TIME = timedelta(seconds=1)
+_SAME_SECONDS = 1.0
 _CALL_SECONDS = 10.0
 Label = str | int | float | bool
 
@@ -100,7 +100,9 @@ class Plan:
         """The decision that this plan records, to be carried out now."""
         request = policy.bind(self.nominal_start)
         if self.slot_start is None or self.intensity_slot is None:
-            return run_now(request, Reason.WINDOW_CLOSED, "the plan on the run is incomplete")
+            return run_now(
+                request, Reason.WINDOW_CLOSED, "the plan on the run is incomplete"
+            )
         end = self.slot_start + policy.duration
         return wait_for(
             Decision(
@@ -153,7 +155,12 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
 
 
 def labels_for(
-    decision: Decision, *, key: str | None, decided_at: datetime, decided_by: str, moves: int
+    decision: Decision,
+    *,
+    key: str | None,
+    decided_at: datetime,
+    decided_by: str,
+    moves: int,
 ) -> dict[str, Label]:
     """The record of a decision, as flow run labels.
 
@@ -234,7 +241,7 @@ def is_move(state: State[Any] | None, start: datetime) -> bool:
     if state is None or state.type != StateType.SCHEDULED or state.name != "Scheduled":
         return False
     at = state.state_details.scheduled_time
-    return at is not None and abs(at - start) <= _SAME_TIME
+    return at is not None and abs(at.timestamp() - start.timestamp()) <= _SAME_SECONDS
 
 
 def accepted_move(

@@ -18,6 +18,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from typing_extensions import Self
 
 from carbonaware_prefect import prefect_internals
 from carbonaware_prefect.clock import utc_now
@@ -44,7 +45,7 @@ class Departure:
         self._caught: int | None = None
         self._left = False
 
-    def __enter__(self) -> Departure:
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGTERM, self._hold)
             self._shields = True
@@ -68,7 +69,11 @@ class Departure:
         self._caught = number
 
     def leave(
-        self, context: FlowRunContext, accepted: State[Any], *, slot_start: datetime,
+        self,
+        context: FlowRunContext,
+        accepted: State[Any],
+        *,
+        slot_start: datetime,
         look_ahead: timedelta,
     ) -> None:
         """Make the engine end this process; from here on SIGTERM is ignored.

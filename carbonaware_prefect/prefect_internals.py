@@ -173,9 +173,7 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 def _awaited(awaitable: Any) -> Iterator[FrameType]:
     """The frames of a suspended coroutine, outermost first."""
     while awaitable is not None:
-        frame = getattr(awaitable, "cr_frame", None) or getattr(
-            awaitable, "gi_frame", None
-        )
+        frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
         if frame is not None:
             yield frame
         awaitable = getattr(awaitable, "cr_await", None) or getattr(

@@ -102,7 +102,7 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
     return decision
 
 
-def _obstacle(call: Call, wait: Wait) -> str | None:
+def _obstacle(call: Call, wait: Wait) -> str | None:  # noqa: PLR0911  a list of reasons
     """Why the run cannot be moved from here and what to change, or None."""
     context, flow_run = call.context, call.flow_run
     if wait == "in_process":
@@ -116,14 +116,13 @@ def _obstacle(call: Call, wait: Wait) -> str | None:
         return "the task runner executes this task in another process; call it directly"
     if lacking := prefect_internals.missing(context):
         return f"this Prefect has no {lacking}"
+    others = prefect_internals.executing_elsewhere(context, call.task_run.id, TASK_FUNCTION)
+    if others:
+        return f"{', '.join(others)} is executing; call the delay task before it"
+    # The task's own is one; a parent is the user's.
     transaction = get_transaction()
     if transaction is not None and transaction.get_parent() is not None:
         return "a transaction is open; call the delay task before it"
-    others = prefect_internals.executing_elsewhere(
-        context, call.task_run.id, TASK_FUNCTION
-    )
-    if others:
-        return f"{', '.join(others)} is executing; call the delay task before it"
     return None
 
 
@@ -144,9 +143,7 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
         decision = plan.decision(policy)
     elif start is Start.BY_A_PERSON:
         because = "somebody started this run before its slot"
-        decision = run_now(
-            policy.bind(plan.nominal_start), Reason.OVERRIDDEN, because
-        )
+        decision = run_now(policy.bind(plan.nominal_start), Reason.OVERRIDDEN, because)
         _record(call, decision, plan.decided_at, plan.moves)
     else:
         decision = run_now(

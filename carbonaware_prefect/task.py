@@ -121,7 +121,7 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
     return task(body, **_options(task_kwargs))
 
 
-def _check_key(key: str | None) -> None:
+def _check_key(key: object) -> None:
     if key is not None and not (isinstance(key, str) and _KEY.fullmatch(key)):
         msg = f"key must be up to 64 letters, digits, '-' or '_'; got {key!r}"
         raise InvalidInputError(msg)

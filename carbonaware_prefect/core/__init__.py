@@ -1,6 +1,6 @@
 """The pure core: forecasts, slots and decisions. Standard library only, no clock, no I/O.
 
-    >>> from carbonaware_prefect.core import Forecast, find_slot
+>>> from carbonaware_prefect.core import Forecast, find_slot
 """
 
 from carbonaware_prefect.core.decision import (

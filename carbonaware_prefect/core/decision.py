@@ -41,12 +41,18 @@ class Reason(str, Enum):
     """A person started the run before its slot: a person wins."""
 
 
-def _positive(span: timedelta, name: str) -> None:
+def _positive(span: object, name: str) -> None:
     if not isinstance(span, timedelta):
         msg = f"{name} must be a timedelta, got {span!r}; e.g. timedelta(hours=6)"
         raise InvalidInputError(msg)
     if span <= timedelta(0):
         msg = f"{name} must be positive, got {span}; e.g. timedelta(hours=6)"
+        raise InvalidInputError(msg)
+
+
+def _not_negative(span: object, name: str) -> None:
+    if not isinstance(span, timedelta) or span < timedelta(0):
+        msg = f"{name} must be a timedelta that is not negative, got {span!r}"
         raise InvalidInputError(msg)
 
 
@@ -73,12 +79,7 @@ class Policy:
     def __post_init__(self) -> None:
         _positive(self.window, "window")
         _positive(self.duration, "duration")
-        if not isinstance(self.minimum_wait, timedelta) or self.minimum_wait < timedelta(0):
-            msg = (
-                "minimum_wait must be a timedelta that is not negative, "
-                f"got {self.minimum_wait!r}"
-            )
-            raise InvalidInputError(msg)
+        _not_negative(self.minimum_wait, "minimum_wait")
 
     def bind(self, nominal_start: datetime) -> Request:
         """The request for a run that would start at ``nominal_start`` without us."""
@@ -215,9 +216,7 @@ def decide(request: Request, forecast: Forecast, now: datetime) -> Decision:
             duration=request.duration,
         )
     except NoSlotError as error:
-        return replace(
-            base, reason=Reason.NO_FORECAST, sentence=f"Starting now: {error}"
-        )
+        return replace(base, reason=Reason.NO_FORECAST, sentence=f"Starting now: {error}")
     found = replace(base, slot=slot)
     if slot.start <= now:
         until = _clock(request.latest_start)
@@ -239,9 +238,7 @@ def wait_for(decision: Decision) -> Decision:
         f"Waiting for cleaner electricity: {slot.start:%H:%M}-{_clock(slot.end)}, "
         f"{_change(decision)}{_zone(decision.request)}"
     )
-    return replace(
-        decision, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence
-    )
+    return replace(decision, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence)
 
 
 def _clock(moment: datetime) -> str:

@@ -14,6 +14,7 @@ from typing import Literal
 from carbonaware_prefect.core.intervals import (
     Interval,
     from_microseconds,
+    to_length,
     to_microseconds,
     to_utc,
 )
@@ -120,7 +121,10 @@ class Forecast:
         Args:
             points: ``(start, grams_per_kwh)``, aware starts strictly increasing.
             end: where the last point's interval ends.
-            zone, source, signal, issued_at: see the class.
+            zone: see the class, as for the next three.
+            source: see the class.
+            signal: see the class.
+            issued_at: see the class.
 
         Raises:
             InvalidForecastError: (a ValueError) naive, unsorted or duplicate starts, no
@@ -205,10 +209,7 @@ class Forecast:
         None when the forecast does not cover all of it.
         """
         begin = to_microseconds(to_utc(start, "start"))
-        length = to_microseconds(duration)
-        if length <= 0:
-            msg = f"duration must be positive, got {duration!r}"
-            raise InvalidInputError(msg)
+        length = to_length(duration)
         for run in self.runs:
             if run.edges[0] <= begin and begin + length <= run.edges[-1]:
                 return run.integral(begin, begin + length) / (length * self.scale)

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Interval", "to_microseconds", "to_utc"]
+__all__ = ["Interval", "from_microseconds", "to_length", "to_microseconds", "to_utc"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def to_utc(moment: datetime, name: str) -> datetime:
+def to_utc(moment: object, name: str) -> datetime:
     """``moment`` in UTC; raise `InvalidInputError` naming ``name`` unless it is aware.
 
     Every datetime passes here on its way in. Arithmetic between two datetimes that
@@ -41,6 +41,17 @@ def to_microseconds(span: datetime | timedelta) -> int:
     if isinstance(span, datetime):
         span = span - _EPOCH
     return span // _MICROSECOND
+
+
+def to_length(duration: object) -> int:
+    """Exact integer microseconds of a duration; raise unless it is a positive one."""
+    if not isinstance(duration, timedelta):
+        msg = f"duration must be a timedelta, got {duration!r}"
+        raise InvalidInputError(msg)
+    if duration <= timedelta(0):
+        msg = f"duration must be positive, got {duration!r}"
+        raise InvalidInputError(msg)
+    return to_microseconds(duration)
 
 
 def from_microseconds(microseconds: int) -> datetime:

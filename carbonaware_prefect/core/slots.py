@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from carbonaware_prefect.core.forecast import Forecast, Run
 from carbonaware_prefect.core.intervals import (
     from_microseconds,
+    to_length,
     to_microseconds,
     to_utc,
 )
@@ -139,13 +140,7 @@ def _window(
 ) -> tuple[int, int, int]:
     first = to_microseconds(to_utc(earliest, "earliest"))
     last = to_microseconds(to_utc(latest_start, "latest_start"))
-    if not isinstance(duration, timedelta):
-        msg = f"duration must be a timedelta, got {duration!r}"
-        raise InvalidInputError(msg)
-    length = to_microseconds(duration)
-    if length <= 0:
-        msg = f"duration must be positive, got {duration!r}"
-        raise InvalidInputError(msg)
+    length = to_length(duration)
     if last < first:
         msg = (
             f"latest_start {latest_start.isoformat()} lies before "
@@ -162,9 +157,7 @@ def _slot(forecast: Forecast, start: int, length: int) -> Slot:
     return Slot(begin, begin + duration, mean)
 
 
-def _best(
-    forecast: Forecast, windows: list[tuple[int, int]], length: int
-) -> int | None:
+def _best(forecast: Forecast, windows: list[tuple[int, int]], length: int) -> int | None:
     """The best start in any of the windows (in order of time), or None."""
     best: tuple[int, int] | None = None
     for low, high in windows:
@@ -192,8 +185,9 @@ def _walk(run: Run, first: int, last: int, length: int) -> tuple[int, int]:
     tail_value, head_value = values[tail], values[head]
     start = first
     while start < last:
-        step = tail_edge if tail_edge < head_edge else head_edge
-        if step > last:
+        # Comparisons, because a call of min() would take as long as all the rest.
+        step = tail_edge if tail_edge < head_edge else head_edge  # noqa: FURB136
+        if step > last:  # noqa: PLR1730
             step = last
         total += (head_value - tail_value) * (step - start)
         start = step

@@ -70,7 +70,7 @@ def test_zone_without_an_offset_counts_as_naive() -> None:
 def test_what_is_no_datetime_is_refused(stranger: object) -> None:
     """Strings, numbers, dates and None are no datetimes."""
     with pytest.raises(InvalidInputError) as caught:
-        to_utc(stranger, "end")  # type: ignore[arg-type]
+        to_utc(stranger, "end")
 
     assert str(caught.value) == f"end must be an aware datetime, got {stranger!r}"
 

@@ -11,6 +11,7 @@ from tests.server.world import Server, World, a_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder as one that needs a server."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
@@ -19,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server."""
     server = Server(tmp_path_factory.mktemp("server"))
     try:
         server.start()

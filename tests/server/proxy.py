@@ -27,7 +27,10 @@ class Trap:
     sprung: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, data: bytes) -> bool:
-        return not self.sprung.is_set() and re.search(self.pattern, data, re.S) is not None
+        return (
+            not self.sprung.is_set()
+            and re.search(self.pattern, data, re.DOTALL) is not None
+        )
 
 
 class Proxy:
@@ -148,5 +151,5 @@ def _whole(data: bytes) -> bool:
         return True
     if not separator:
         return False
-    length = re.search(rb"content-length: (\d+)", head, re.I)
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
     return length is None or len(body) >= int(length.group(1))

@@ -14,14 +14,19 @@ _DIP_IN = 35.0
 
 @pytest.fixture(scope="module")
 def runs(world: World) -> dict[str, Run]:
-    names = ["sync", "async", "submitting", "state", "persisted", "retrying", "fails_before"]
-    started = {
-        name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN) for name in names
-    }
+    """Runs of every shape, started together."""
+    names = [
+        "sync",
+        "async",
+        "submitting",
+        "state",
+        "persisted",
+        "retrying",
+        "fails_before",
+    ]
+    started = {name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN) for name in names}
     second = (now() + timedelta(seconds=_DIP_IN + 30)).isoformat()
-    started["twice"] = world.run(
-        "plain.py:twice_flow", dip_in=_DIP_IN, second=second
-    )
+    started["twice"] = world.run("plain.py:twice_flow", dip_in=_DIP_IN, second=second)
     return started
 
 

@@ -25,10 +25,8 @@ def proxy(world: World) -> Iterator[Proxy]:
         yield proxy
 
 
-def _start(world: World, proxy: Proxy, flow: str = "plain.py:sync_flow", **more: object) -> Run:
-    return world.run(
-        flow, dip_in=25, env={"PREFECT_API_URL": proxy.api}, **more
-    )
+def _start(world: World, proxy: Proxy) -> Run:
+    return world.run("plain.py:sync_flow", dip_in=25, env={"PREFECT_API_URL": proxy.api})
 
 
 def _signal(run: Run, number: int) -> None:
@@ -206,8 +204,11 @@ def test_calls_to_the_api(world: World, proxy: Proxy) -> None:
 def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
     """A wait outlives its worker; another one starts the run at the slot."""
     run = world.run("plain.py:sync_flow", dip_in=20)
-    eventually(lambda: "moves" in run.labels() and run.state() == "Scheduled", within=30,
-               what="the run waits")
+    eventually(
+        lambda: "moves" in run.labels() and run.state() == "Scheduled",
+        within=30,
+        what="the run waits",
+    )
     for worker in world.workers:
         worker.kill()
     world.start_worker()
@@ -219,8 +220,11 @@ def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
 def test_server_restarted_during_the_wait(world: World) -> None:
     """A wait outlives the server; the run starts once, late by the downtime at most."""
     run = world.run("plain.py:sync_flow", dip_in=25)
-    eventually(lambda: "moves" in run.labels() and run.state() == "Scheduled", within=30,
-               what="the run waits")
+    eventually(
+        lambda: "moves" in run.labels() and run.state() == "Scheduled",
+        within=30,
+        what="the run waits",
+    )
     world.server.stop()
     world.server.start()
     run.wait_for("Completed", within=120)

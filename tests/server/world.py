@@ -28,10 +28,12 @@ T = TypeVar("T")
 
 
 def now() -> datetime:
+    """The present, in UTC."""
     return datetime.now(timezone.utc)
 
 
 def free_port() -> int:
+    """A loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -129,9 +131,7 @@ class Server:
 
     def start(self) -> None:
         arguments = [sys.executable, "-m", "prefect", "server", "start"]
-        self.process = Process(
-            arguments, self.environment(), self.home / "server.log"
-        )
+        self.process = Process(arguments, self.environment(), self.home / "server.log")
         eventually(self.healthy, within=90, what="the Prefect server answers")
 
     def healthy(self) -> bool:
@@ -199,9 +199,9 @@ class Run:
         )
         return "\n".join(f"{entry['name']}: {entry['message']}" for entry in found)
 
-    def set_state(self, **state: Any) -> None:
+    def set_state(self, *, force: bool = False, **state: Any) -> None:
         self.server.call(
-            "POST", f"/flow_runs/{self.id}/set_state", json={"state": state, "force": False}
+            "POST", f"/flow_runs/{self.id}/set_state", json={"state": state, "force": force}
         )
 
     def wait_for(self, *names: str, within: float = 60) -> str:
@@ -213,7 +213,9 @@ class Run:
         try:
             return eventually(look, within=within, what=f"{self.id} is {names}")
         except AssertionError as error:
-            message = f"{error}; states {self.names()}; notes {self.events()}\n{self.logs()}"
+            message = (
+                f"{error}; states {self.names()}; notes {self.events()}\n{self.logs()}"
+            )
             raise AssertionError(message) from None
 
     def notes(self) -> list[dict[str, Any]]:
@@ -318,6 +320,7 @@ class World:
 
 @contextlib.contextmanager
 def a_world(server: Server, folder: Path, **pool: Any) -> Iterator[World]:
+    """A world with its pool, ended with the block."""
     world = World(server, folder)
     world.open_pool(**pool)
     try:

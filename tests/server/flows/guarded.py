@@ -9,13 +9,13 @@ import signal
 import time
 from datetime import timedelta
 
+from journal import dipping, note
+from plain import delay_task, step
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 from prefect.transactions import transaction
 
-from carbonaware_prefect.core import Forecast, Interval
-from journal import dipping, note
-from plain import delay_task, step
+from carbonaware_prefect.core import Forecast, Interval, Signal
 
 
 @task
@@ -102,7 +102,7 @@ def mapped_flow(dip: str, journal: str) -> None:
     note(journal, "work")
 
 
-@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
 def process_pool_flow(dip: str, journal: str) -> None:
     """The delay is submitted to another process."""
     note(journal, "start")
@@ -134,7 +134,7 @@ class Harmful:
     """A forecast source that does something to its own process."""
 
     name = "harmful"
-    signal = "average"
+    signal: Signal = "average"
 
     def __init__(self, dip: str, journal: str, number: int) -> None:
         self.dip, self.journal, self.number = dip, journal, number

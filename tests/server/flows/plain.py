@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from journal import dipping, note
 from prefect import flow, task
 
 from carbonaware_prefect import carbonaware_delay_task
-from journal import dipping, note
 
 WINDOW = timedelta(minutes=9)
 
@@ -52,7 +52,7 @@ async def async_flow(dip: str, journal: str) -> None:
 def submitting_flow(dip: str, journal: str) -> None:
     note(journal, "start")
     delayed = delay_task(dip).submit()
-    step.submit(journal, "work", wait_for=[delayed]).wait()
+    step.submit(journal=journal, name="work", wait_for=[delayed], return_state=False).wait()
     note(journal, "end")
 
 

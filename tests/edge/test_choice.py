@@ -1,0 +1,197 @@
+"""From what a call said to a decision: typed errors early, reasons to start late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carbonaware_prefect import (
+    carbonaware_delay,
+    carbonaware_delay_decorator,
+    carbonaware_delay_task,
+)
+from carbonaware_prefect.choice import Ask, choose, open_source
+from carbonaware_prefect.core import Forecast, Interval, Reason, Signal
+from carbonaware_prefect.errors import (
+    InvalidInputError,
+    SourceUnreachableError,
+    UnknownPlaceError,
+    UnknownSourceError,
+)
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("WINDOW", "DURATION", "PROVIDER", "REGION", "ZONE", "SOURCE"):
+        monkeypatch.delenv(f"CARBONAWARE_{name}", raising=False)
+    yield
+
+
+def dipping(at: datetime = NOON + 2 * HOUR) -> Forecast:
+    """300 g/kWh, but 100 for an hour."""
+    return Forecast.from_points(
+        [(NOON - HOUR, 300), (at, 100), (at + HOUR, 300)],
+        end=NOON + 48 * HOUR,
+        source="test",
+    )
+
+
+class Broken:
+    """A source that cannot deliver."""
+
+    name = "broken"
+    signal: Signal = "average"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def fetch(self, zone: str | None, interval: Interval) -> Forecast:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"window": timedelta(0)}, InvalidInputError, ["window", "positive"]),
+        ({"window": -HOUR}, InvalidInputError, ["window", "positive"]),
+        ({"window": 6}, InvalidInputError, ["window", "timedelta", "6"]),
+        ({"duration": timedelta(0)}, InvalidInputError, ["duration", "positive"]),
+        ({"duration": -HOUR}, InvalidInputError, ["duration", "positive"]),
+        ({"provider": "gpc", "region": "us-central1"}, UnknownPlaceError, ["gpc", "gcp"]),
+        ({"region": "us-centrall1"}, UnknownPlaceError, ["us-centrall1", "us-central1"]),
+        ({"provider": "aws", "region": "us-central1"}, UnknownPlaceError, ["gcp", "zone="]),
+        ({"zone": "Germany"}, UnknownPlaceError, ["Germany"]),
+        ({"source": "crystal ball"}, UnknownSourceError, ["crystal ball", "typical"]),
+        ({"source": 7}, UnknownSourceError, ["7"]),
+    ],
+)
+@pytest.mark.parametrize("door", ["delay", "decorator", "task"])
+def test_bad_input_is_an_error_where_it_is_written(
+    door: str, given: dict[str, Any], error: type[Exception], words: list[str]
+) -> None:
+    """Every door refuses bad input at definition, naming it and what is allowed."""
+    doors = {
+        "delay": carbonaware_delay,
+        "decorator": carbonaware_delay_decorator,
+        "task": carbonaware_delay_task,
+    }
+    with pytest.raises(error) as caught:
+        doors[door](**given)
+    assert isinstance(caught.value, ValueError)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_the_cleanest_slot_is_chosen() -> None:
+    """A fixed forecast decides by itself, with no place given."""
+    decision = choose(Ask(source=dipping()), nominal_start=NOON, now=NOON)
+
+    assert decision.wait
+    assert decision.slot is not None
+    assert NOON + 2 * HOUR == decision.slot.start
+    assert decision.sentence == (
+        "Waiting for cleaner electricity: 14:00-14:30 UTC, 300 -> 100 gCO2/kWh (-67 %)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (SourceUnreachableError("no answer in 10 s"), Reason.SOURCE_FAILED),
+        (OSError("on fire"), Reason.SOURCE_FAILED),
+        (KeyError("bug in a user's source"), Reason.SOURCE_FAILED),
+    ],
+)
+def test_a_failing_source_means_start_now(error: Exception, reason: Reason) -> None:
+    """Whatever a source raises, the run starts at once with the fault as reason."""
+    decision = choose(Ask(zone="DE", source=Broken(error)), nominal_start=NOON, now=NOON)
+
+    assert not decision.wait
+    assert reason is decision.reason
+    assert str(error) in decision.sentence
+    assert decision.source == "broken"
+
+
+def test_no_place_means_start_now_with_the_remedy() -> None:
+    """With nothing given and nothing set the run starts at once and says what to set."""
+    decision = choose(Ask(), nominal_start=NOON, now=NOON)
+
+    assert not decision.wait
+    assert decision.reason is Reason.NO_PLACE
+    assert "CARBONAWARE_ZONE" in decision.sentence
+
+
+def test_unknown_zone_to_the_source_means_start_now() -> None:
+    """A zone without typical days gives no guess but a start at once."""
+    decision = choose(Ask(zone="IS"), nominal_start=NOON, now=NOON)
+
+    assert decision.reason is Reason.NO_FORECAST
+    assert decision.source == "typical"
+
+
+def test_environment_fills_what_the_call_left_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Window, duration, place and source come from the environment when not said."""
+    monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
+    monkeypatch.setenv("CARBONAWARE_DURATION", "15m")
+    monkeypatch.setenv("CARBONAWARE_REGION", "us-central1")
+    request = choose(Ask(), nominal_start=NOON, now=NOON).request
+
+    assert NOON + HOUR == request.latest_start
+    assert timedelta(minutes=15) == request.duration
+    assert request.zone == "US-MIDW-MISO"
+
+
+def test_what_the_call_says_wins_over_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An argument wins, also one that equals the default."""
+    monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
+    monkeypatch.setenv("CARBONAWARE_ZONE", "PL")
+    ask = Ask(window=timedelta(hours=6), zone="DE")
+    request = choose(ask, nominal_start=NOON, now=NOON).request
+
+    assert NOON + 6 * HOUR == request.latest_start
+    assert request.zone == "DE"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WINDOW", "soon"), ("ZONE", "nowhere"), ("PROVIDER", "aws"), ("SOURCE", "oracle")],
+)
+def test_a_bad_variable_at_run_time_means_start_now(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A bad variable found when the flow runs never fails it; it is the reason."""
+    monkeypatch.setenv(f"CARBONAWARE_{name}", value)
+    decision = choose(Ask(), nominal_start=NOON, now=NOON)
+
+    assert not decision.wait
+    assert decision.reason is Reason.INVALID_SETTING
+
+
+def test_sources_by_name(tmp_path: Path) -> None:
+    """``typical``, ``auto`` and ``file:PATH`` name sources; a Source stands for itself."""
+    broken = Broken(OSError())
+
+    assert open_source(None).name == open_source("auto").name == "typical"
+    assert open_source(f"file:{tmp_path}/forecast.csv").name == "file"
+    assert open_source(broken) is broken
+    assert open_source(dipping()).name == "test"
+
+
+def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:
+    """A forecast file that is not there costs the saving, not the run."""
+    ask = Ask(zone="DE", source=f"file:{tmp_path}/none.csv")
+    decision = choose(ask, nominal_start=NOON, now=NOON)
+
+    assert decision.reason is Reason.SOURCE_FAILED
+    assert "none.csv" in decision.sentence

@@ -18,6 +18,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import Abort
 from typing_extensions import Self
 
 from carbonaware_prefect import prefect_internals
@@ -37,6 +38,9 @@ class Departure:
     Without it a SIGTERM between the server's acceptance and the process's end would make
     the engine report Crashed over our Scheduled state. Only a main thread can hold
     signals back; in other threads this does nothing but `leave`.
+
+    Attributes:
+        cancelled: set when the server refused the move because the run is cancelled.
     """
 
     def __init__(self) -> None:
@@ -44,6 +48,7 @@ class Departure:
         self._shields = False
         self._caught: int | None = None
         self._left = False
+        self.cancelled = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
@@ -60,9 +65,15 @@ class Departure:
         if not self._shields or self._left:
             return
         signal.signal(signal.SIGTERM, self._previous)
-        if self._caught is not None:
-            # The run was not moved: the signal means what it always means.
-            signal.raise_signal(self._caught)
+        if self._caught is None:
+            return
+        if self.cancelled:
+            # The worker found our handler instead of Prefect's, so the engine knows of
+            # no cancellation and would report Crashed. The worker reports Cancelled.
+            message = "cancelled while the run was being moved"
+            raise Abort(message)
+        # The run was not moved: the signal means what it always means.
+        signal.raise_signal(self._caught)
 
     def _hold(self, number: int, frame: FrameType | None) -> None:
         del frame

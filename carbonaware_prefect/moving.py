@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.settings import get_current_settings
 
@@ -65,7 +65,7 @@ class Mover:
         is not known where it is; `wait_in_process` finds out.
         """
         with Departure() as departure:
-            accepted = self._propose()
+            accepted = self._propose(departure)
             if accepted is not None:
                 self._leave(departure, accepted)
                 return True
@@ -89,7 +89,7 @@ class Mover:
                 ask_at = utc_now() + _ASK_AGAIN
         return False
 
-    def _propose(self) -> State[Any] | None:
+    def _propose(self, departure: Departure) -> State[Any] | None:
         labels = flow_runs.labels_for(
             self._decision,
             key=self._key,
@@ -108,6 +108,10 @@ class Mover:
                 )
         except flow_runs.MoveRefusedError as error:
             self.fault = str(error)
+            departure.cancelled = error.state is not None and error.state.type in {
+                StateType.CANCELLING,
+                StateType.CANCELLED,
+            }
             # A repeated request is refused although the first one was accepted.
             return self._look()
         except Exception as error:  # noqa: BLE001  whatever it was, the run goes on

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,9 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("WINDOW", "DURATION", "PROVIDER", "REGION", "ZONE", "SOURCE"):
         monkeypatch.delenv(f"CARBONAWARE_{name}", raising=False)
-    yield
 
 
 def dipping(at: datetime = NOON + 2 * HOUR) -> Forecast:
@@ -95,7 +93,7 @@ def test_the_cleanest_slot_is_chosen() -> None:
 
     assert decision.wait
     assert decision.slot is not None
-    assert NOON + 2 * HOUR == decision.slot.start
+    assert decision.slot.start == NOON + 2 * HOUR
     assert decision.sentence == (
         "Waiting for cleaner electricity: 14:00-14:30 UTC, 300 -> 100 gCO2/kWh (-67 %)"
     )
@@ -145,7 +143,7 @@ def test_environment_fills_what_the_call_left_open(
     monkeypatch.setenv("CARBONAWARE_REGION", "us-central1")
     request = choose(Ask(), nominal_start=NOON, now=NOON).request
 
-    assert NOON + HOUR == request.latest_start
+    assert request.latest_start == NOON + HOUR
     assert timedelta(minutes=15) == request.duration
     assert request.zone == "US-MIDW-MISO"
 
@@ -159,7 +157,7 @@ def test_what_the_call_says_wins_over_the_environment(
     ask = Ask(window=timedelta(hours=6), zone="DE")
     request = choose(ask, nominal_start=NOON, now=NOON).request
 
-    assert NOON + 6 * HOUR == request.latest_start
+    assert request.latest_start == NOON + 6 * HOUR
     assert request.zone == "DE"
 
 

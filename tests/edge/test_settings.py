@@ -30,7 +30,7 @@ def test_durations(text: str, expected: timedelta) -> None:
 @pytest.mark.parametrize("text", ["", "6", "six", "6x", "PT", "-6h", "P6X", "6h 7"])
 def test_what_is_no_duration(text: str) -> None:
     """Anything else is refused with examples, a bare number too."""
-    with pytest.raises(ValueError, match="write e.g. PT6H, 6h, 90m or 1h30m"):
+    with pytest.raises(ValueError, match=r"write e\.g\. PT6H, 6h, 90m or 1h30m"):
         parse_duration(text)
 
 

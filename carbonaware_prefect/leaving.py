@@ -7,10 +7,10 @@ gone before the next one starts.
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import FrameType, TracebackType
@@ -23,12 +23,14 @@ from typing_extensions import Self
 
 from carbonaware_prefect import prefect_internals
 from carbonaware_prefect.clock import utc_now
+from carbonaware_prefect.delay import Logger, logger_here
 
 __all__ = ["Departure"]
 
-_logger = logging.getLogger("carbonaware_prefect")
 # Least time that the process gets to end by itself.
 _GRACE = timedelta(seconds=4)
+# For the last log line to reach the server.
+_FLUSH = timedelta(seconds=1)
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
@@ -98,17 +100,25 @@ class Departure:
         if self._shields:
             prefect_internals.send_receipt(accepted)
         now = utc_now()
-        last = max(slot_start - look_ahead - timedelta(seconds=1), now + _GRACE)
-        alarm = threading.Timer((last - now).total_seconds(), _end)
+        last = max(slot_start - look_ahead - _FLUSH, now + _GRACE)
+        alarm = threading.Timer(
+            (last - now).total_seconds(), _end, args=(context, logger_here())
+        )
         alarm.daemon = True
         alarm.name = "carbonaware-departure"
         alarm.start()
 
 
-def _end() -> None:
-    _logger.critical(
-        "This process still runs although its flow run was put back to Scheduled and "
-        "starts again in a moment; ending it now. Call the delay task before other work."
+def _end(context: FlowRunContext, logger: Logger) -> None:
+    flow_run_id = None if context.flow_run is None else str(context.flow_run.id)
+    told = (
+        "This process is still there although its flow run was put back to Scheduled and "
+        "starts again in a moment. Call the delay task before other work."
     )
-    logging.shutdown()
+    if os.environ.get("PREFECT__FLOW_RUN_ID") != flow_run_id:
+        # Somebody runs flows inside a process of their own; it is not ours to end.
+        logger.critical("%s", told)
+        return
+    logger.critical("%s Ending the process now.", told)
+    time.sleep(_FLUSH.total_seconds())
     os._exit(0)

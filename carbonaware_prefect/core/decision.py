@@ -41,6 +41,10 @@ class Reason(str, Enum):
     """A person started the run before its slot: a person wins."""
 
 
+# A slot shorter than this needs the seconds to be told apart from no slot.
+_BRIEF = timedelta(minutes=5)
+
+
 def _positive(span: object, name: str) -> None:
     if not isinstance(span, timedelta):
         msg = f"{name} must be a timedelta, got {span!r}; e.g. timedelta(hours=6)"
@@ -234,15 +238,16 @@ def wait_for(decision: Decision) -> Decision:
     if slot is None:
         msg = "there is no slot to wait for"
         raise InvalidInputError(msg)
+    seconds = slot.duration < _BRIEF
     sentence = (
-        f"Waiting for cleaner electricity: {slot.start:%H:%M}-{_clock(slot.end)}, "
-        f"{_change(decision)}{_zone(decision.request)}"
+        f"Waiting for cleaner electricity: {_clock(slot.start, seconds).split()[0]}"
+        f"-{_clock(slot.end, seconds)}, {_change(decision)}{_zone(decision.request)}"
     )
     return replace(decision, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence)
 
 
-def _clock(moment: datetime) -> str:
-    return f"{moment:%H:%M} UTC"
+def _clock(moment: datetime, seconds: bool = False) -> str:
+    return f"{moment:%H:%M:%S} UTC" if seconds else f"{moment:%H:%M} UTC"
 
 
 def _zone(request: Request) -> str:

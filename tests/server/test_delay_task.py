@@ -9,7 +9,7 @@ import pytest
 from tests.server.world import Run, World, eventually, now
 
 # All runs of this module start together, and so share the time that they wait.
-_DIP_IN = 35.0
+_DIP_IN = 55.0
 
 
 @pytest.fixture(scope="module")

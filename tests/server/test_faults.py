@@ -62,6 +62,12 @@ def test_sigkill_between_labels_and_move(world: World, proxy: Proxy) -> None:
     assert trap.sprung.wait(60)
     run.wait_for("Crashed", within=30)
     assert "slot_start" in run.labels()
+    # The worker reports a killed process twice, and the second report would hit a retry.
+    eventually(
+        lambda: f"'{run.id}' as crashed: Flow run infra" in world.workers[0].output(),
+        within=30,
+        what="the worker has reported the end of the process",
+    )
 
     run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
     run.wait_for("Completed", within=60)
@@ -155,7 +161,11 @@ def test_api_gone_at_the_move(world: World, proxy: Proxy) -> None:
 
     assert run.events() == ["start", "work", "end"]
     assert run.note("work")["time"] >= _slot(run) - 1
-    assert "the run could not be moved" in run.logs()
+    eventually(
+        lambda: "the run could not be moved" in run.logs(),
+        within=10,
+        what="the log says why the run waits in process",
+    )
 
 
 def test_answer_lost_after_the_accepted_move(world: World, proxy: Proxy) -> None:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from tests.server.world import Run, World
+from tests.server.world import Run, World, eventually
 
-_DIP_IN = 50.0
+_DIP_IN = 60.0
 _IN_PROCESS = {
     "executing": (
         "task 'slow' is executing",
@@ -84,7 +84,11 @@ def test_persisted_result_is_refused(runs: dict[str, Run]) -> None:
     run.wait_for("Completed", within=120)
 
     assert run.events() == ["start", "start", "work"]
-    assert "the time that was chosen for this run is here" in run.logs()
+    eventually(
+        lambda: "the time that was chosen for this run is here" in run.logs(),
+        within=10,
+        what="the second start says why it goes on",
+    )
 
 
 def test_reschedule_where_impossible_is_an_error(runs: dict[str, Run]) -> None:
@@ -103,4 +107,8 @@ def test_failing_source_lets_the_run_start_at_once(runs: dict[str, Run]) -> None
 
     assert run.events() == ["start", "fetch", "work"]
     assert run.labels()["reason"] == "source_failed"
-    assert "the forecast API is on fire" in run.logs()
+    eventually(
+        lambda: "the forecast API is on fire" in run.logs(),
+        within=10,
+        what="the log says what failed",
+    )

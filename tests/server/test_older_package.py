@@ -64,7 +64,10 @@ def test_examples_run_ad_hoc(world: World, tmp_path: Path) -> None:
 
 def test_examples_run_as_deployments(world: World, tmp_path: Path) -> None:
     """On a process pool the task example gives its worker back, the decorator's waits."""
-    env = {"CARBONAWARE_SOURCE": _forecast(tmp_path, 30)}
+    env = {
+        "CARBONAWARE_SOURCE": _forecast(tmp_path, 40),
+        "CARBONAWARE_MINIMUM_WAIT": "0s",
+    }
     runs = {}
     for name in ("decorated_training_pipeline", "training_pipeline"):
         deployment = world.deploy(f"older.py:{name}", parameters={})

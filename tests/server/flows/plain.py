@@ -109,3 +109,8 @@ def fails_before_flow(dip: str, journal: str) -> None:
         raise RuntimeError(message)
     delay_task(dip)()
     note(journal, "work")
+
+
+@flow
+def tick() -> None:
+    """Nothing to do."""

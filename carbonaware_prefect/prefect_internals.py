@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import time
 from collections.abc import Iterator
 from types import CodeType, FrameType
 from typing import Any
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _HOOK = "flow_run_suspension_request"
+_SETTLING_SECONDS = 2.0
 
 
 def missing(context: FlowRunContext) -> str | None:
@@ -124,28 +126,46 @@ def executing_elsewhere(
 ) -> list[str]:
     """Names of this run's tasks and sub-flows, other than ours, that are under way.
 
+    A task that was just submitted may be about to wait for ours, or about to execute;
+    it gets a moment to show which.
+
     Args:
         context: of the flow run that is to leave its process.
         task_run_id: our own task run.
         ignore_task: task keys starting with this are delay tasks; those wait for one
             another by themselves.
     """
-    flow_run = context.flow_run
-    flow_run_id = None if flow_run is None else flow_run.id
-    found: dict[object, str] = {}
+    deadline = time.monotonic() + _SETTLING_SECONDS
+    while True:
+        executing, beginning = _under_way(context, task_run_id, ignore_task)
+        if executing or not beginning or time.monotonic() > deadline:
+            return sorted(executing | beginning)
+        time.sleep(0.02)
+
+
+def _under_way(
+    context: FlowRunContext, task_run_id: UUID, ignore_task: str
+) -> tuple[set[str], set[str]]:
+    """Names of what executes, and of what begins."""
+    flow_run_id = None if context.flow_run is None else context.flow_run.id
+    executing: set[str] = set()
+    beginning: set[str] = set()
     for engine, is_task in _engines():
-        if is_task:
-            run, task = engine.task_run, engine.task
-            if (
-                run is None
-                or (run.id != task_run_id and not task.task_key.startswith(ignore_task))
-            ) and not (run is not None and run.state is not None and run.state.is_final()):
-                found[run.id if run else id(engine)] = f"task {task.name!r}"
-        elif engine.flow_run is not None and engine.flow_run.id != flow_run_id:
-            found[engine.flow_run.id] = f"sub-flow {engine.flow.name!r}"
+        if not is_task:
+            if engine.flow_run is not None and engine.flow_run.id != flow_run_id:
+                executing.add(f"sub-flow {engine.flow.name!r}")
+            continue
+        run, name = engine.task_run, f"task {engine.task.name!r}"
+        if run is None or run.state is None or run.state.is_pending():
+            if not engine.task.task_key.startswith(ignore_task):
+                beginning.add(name)
+        elif run.id != task_run_id and not (
+            run.state.is_final() or engine.task.task_key.startswith(ignore_task)
+        ):
+            executing.add(name)
     if not isinstance(context.task_runner, ThreadPoolTaskRunner):
-        found.update(_unfinished_futures(task_run_id))
-    return sorted(set(found.values()))
+        executing |= _unfinished_futures(task_run_id)
+    return executing, beginning
 
 
 def _engines() -> Iterator[tuple[Any, bool]]:
@@ -197,14 +217,14 @@ def _engines_in(frames: Iterator[FrameType]) -> Iterator[tuple[Any, bool]]:
             waits_for_upstream = False
 
 
-def _unfinished_futures(task_run_id: UUID) -> dict[object, str]:
+def _unfinished_futures(task_run_id: UUID) -> set[str]:
     """Futures of runners whose tasks execute outside this process's threads.
 
     Such runners keep no common list of what they run; the futures themselves are the
     only thing that all of them have.
     """
     return {
-        future.task_run_id: "a task on the flow's task runner"
+        "a task on the flow's task runner"
         for future in gc.get_objects()
         if isinstance(future, PrefectFuture)
         and future.task_run_id != task_run_id

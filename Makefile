@@ -31,7 +31,7 @@ test: $(STAMP)
 	$(BIN)/pytest --cov --cov-report= -n 2 --dist loadfile
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
-	$(BIN)/coverage report --fail-under=85
+	$(BIN)/coverage report --skip-covered
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -2,7 +2,7 @@
 
 Prefect has no public way to end a flow run's process with the run in a state that was
 set meanwhile, and none to ask which tasks of a run are executing. Both are read off its
-engine here. `tests/prefect/test_internals.py` fails loudly when Prefect changes one of
+engine here. `tests/server/test_internals.py` fails loudly when Prefect changes one of
 them; at run time a missing name means waiting in process instead.
 """
 
@@ -56,9 +56,15 @@ def _as_paused(state: State[Any]) -> State[Any]:
 def leave_process(context: FlowRunContext, accepted: State[Any]) -> None:
     """Make the engine leave the flow run's process at the next task boundary.
 
-    The engine then touches the run's state no more.
+    From here on the engine touches the run's state no more, not even after a SIGTERM in
+    another thread than ours, and reports the attempt as concluded when it ends.
     """
-    getattr(context, _HOOK).mark_requested(_as_paused(accepted))
+    paused = _as_paused(accepted)
+    for engine, is_task in _engines():
+        if not is_task and engine.flow_run is not None:
+            engine.short_circuit = True
+            engine._capture_state_report(paused)  # noqa: SLF001
+    getattr(context, _HOOK).mark_requested(paused)
 
 
 def is_leaving(context: FlowRunContext) -> bool:

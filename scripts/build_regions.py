@@ -64,12 +64,19 @@ def _source(full: str, zone: str) -> str:
             msg = f"zone {zone} is stated by {_ONLY_CROSS_CHECK} alone: find another source"
             raise ValueError(msg)
         parts["zone"] = _INFERRED
+    codes = parts["zone"].split("+")
+    checks = [code for code in codes if code.startswith(_ONLY_CROSS_CHECK)]
+    if checks:
+        # The zone rests on the others; the check agreed, or says ``!=`` what it found.
+        parts["zone"] = "+".join(code for code in codes if code not in checks)
+        parts["checked"] = checks[0]
     used = set(re.split(r"[+,]", f"{parts['zone']}+{parts.get('wt', '')}"))
-    codes = {re.split(r"!=|@", code)[0] for code in used}
+    named = {re.split(r"!=|@", code)[0] for code in used}
     licences = [
-        pair for pair in parts.get("lic", "").split(",") if pair.split("=")[0] in codes
+        pair for pair in parts.get("lic", "").split(",") if pair.split("=")[0] in named
     ]
-    said = [f"{key}:{parts[key]}" for key in ("zone", "wt", "note") if key in parts]
+    kept = ("zone", "checked", "wt", "note")
+    said = [f"{key}:{parts[key]}" for key in kept if key in parts]
     return ";".join([*said, *(["lic:" + ",".join(licences)] if licences else [])])
 
 

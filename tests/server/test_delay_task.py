@@ -24,8 +24,12 @@ def runs(world: World) -> dict[str, Run]:
         "retrying",
         "fails_before",
     ]
-    started = {name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN) for name in names}
-    second = (now() + timedelta(seconds=_DIP_IN + 30)).isoformat()
+    started = {
+        # Not all at one moment: each start of a process takes seconds of processor time.
+        name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN + 3 * i)
+        for i, name in enumerate(names)
+    }
+    second = (now() + timedelta(seconds=_DIP_IN + 70)).isoformat()
     started["twice"] = world.run("plain.py:twice_flow", dip_in=_DIP_IN, second=second)
     return started
 
@@ -71,9 +75,9 @@ def test_record_is_left_on_the_run(runs: dict[str, Run]) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["async", "submitting"])
+@pytest.mark.parametrize("name", ["async", "submitting", "threaded"])
 def test_async_flows_and_submitted_delays(runs: dict[str, Run], name: str) -> None:
-    """An awaited delay in an async flow and a submitted one move the run as well."""
+    """An awaited delay, one in a thread of an async flow and a submitted one move too."""
     run = runs[name]
     run.wait_for("Completed", within=90)
 

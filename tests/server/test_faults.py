@@ -25,8 +25,8 @@ def proxy(world: World) -> Iterator[Proxy]:
         yield proxy
 
 
-def _start(world: World, proxy: Proxy) -> Run:
-    return world.run("plain.py:sync_flow", dip_in=25, env={"PREFECT_API_URL": proxy.api})
+def _start(world: World, proxy: Proxy, flow: str = "plain.py:sync_flow") -> Run:
+    return world.run(flow, dip_in=25, env={"PREFECT_API_URL": proxy.api})
 
 
 def _signal(run: Run, number: int) -> None:
@@ -93,6 +93,18 @@ def test_sigterm_right_after_the_accepted_move(world: World, proxy: Proxy) -> No
     runs: list[Run] = []
     trap = proxy.trap(_MOVE, "after", lambda: _kill(runs, signal.SIGTERM, then=True))
     runs.append(_start(world, proxy))
+    assert trap.sprung.wait(60)
+    run = runs[0]
+    run.wait_for("Completed", within=90)
+
+    assert run.events() == ["start", "start", "work", "end"]
+
+
+def test_sigterm_while_a_submitted_delay_moves(world: World, proxy: Proxy) -> None:
+    """A SIGTERM in the main thread when a delay in another was accepted loses nothing."""
+    runs: list[Run] = []
+    trap = proxy.trap(_MOVE, "after", lambda: _kill(runs, signal.SIGTERM, then=True))
+    runs.append(_start(world, proxy, "plain.py:submitting_flow"))
     assert trap.sprung.wait(60)
     run = runs[0]
     run.wait_for("Completed", within=90)

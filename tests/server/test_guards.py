@@ -35,7 +35,11 @@ _IN_PROCESS = {
 def runs(world: World) -> dict[str, Run]:
     """Runs of every shape, started together."""
     names = [*_IN_PROCESS, "mapped", "cached", "must_reschedule", "source"]
-    started = {name: world.run(f"guarded.py:{name}_flow", dip_in=_DIP_IN) for name in names}
+    started = {
+        # Not all at one moment: each start of a process takes seconds of processor time.
+        name: world.run(f"guarded.py:{name}_flow", dip_in=_DIP_IN + 3 * i)
+        for i, name in enumerate(names)
+    }
     started["told"] = world.run("plain.py:sync_flow", dip_in=_DIP_IN, wait="in_process")
     return started
 

@@ -27,6 +27,15 @@ def test_engine_reports_a_receipt_for_paused_states() -> None:
     source = inspect.getsource(flow_engine.BaseFlowRunEngine)
     assert "state.is_final() or state.is_paused()" in source
     assert "report_engine_outcome" in source
+    assert callable(flow_engine.BaseFlowRunEngine._capture_state_report)
+
+
+def test_engine_can_be_kept_from_setting_states() -> None:
+    """An engine with ``short_circuit`` sets no state, whatever comes."""
+    assert "short_circuit" in flow_engine.FlowRunEngine.__dataclass_fields__
+    for engine in (flow_engine.FlowRunEngine, flow_engine.AsyncFlowRunEngine):
+        source = inspect.getsource(engine.set_state)
+        assert "if self.short_circuit:\n            return self.state" in source
 
 
 def test_receipt_can_be_made_of_an_accepted_state() -> None:

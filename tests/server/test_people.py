@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -41,6 +40,7 @@ def _deployment(run: Run) -> str:
 def acted(world: World, waiting: dict[str, Run]) -> dict[str, Run]:
     """The same runs, after somebody did something to each of them early in its wait."""
     asked = now().isoformat()
+    waiting["cancelled"].add_note("asked to cancel")
     waiting["cancelled"].set_state(type="CANCELLING")
     waiting["now"].set_state(type="SCHEDULED", state_details={"scheduled_time": asked})
     waiting["retried"].set_state(
@@ -82,13 +82,10 @@ def test_cancel_during_the_wait(acted: dict[str, Run]) -> None:
     """A cancelled run is Cancelled within ten seconds and never starts again."""
     run = acted["cancelled"]
     run.wait_for("Cancelled", within=10)
-    cancelled = run.states()[-1]["timestamp"]
-    asked = run.states()[-2]["timestamp"]
+    cancelled = datetime.fromisoformat(run.states()[-1]["timestamp"]).timestamp()
 
-    assert datetime.fromisoformat(cancelled) - datetime.fromisoformat(asked) < (
-        timedelta(seconds=60)
-    )
-    assert run.events() == ["start"]
+    assert cancelled - float(run.note("asked to cancel")["time"]) < 10
+    assert run.events() == ["start", "asked to cancel"]
 
 
 @pytest.mark.parametrize("name", ["now", "retried"])
@@ -149,4 +146,3 @@ def test_ad_hoc_run_waits_in_process(world: World, tmp_path: Path) -> None:
 
     assert run.events() == ["start", "work", "end"]
     assert run.note("work")["time"] >= dip.timestamp()
-    assert time.time() < dip.timestamp() + 30

@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 import httpx
 
 TERMINAL = {"Completed", "Failed", "Crashed", "Cancelled", "TimedOut"}
+# For machines that are busy with something else; what must be quick is measured.
+PATIENCE = 2.0
 FLOWS = Path(__file__).parent / "flows"
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ def eventually(
     look: Callable[[], T | None], *, within: float, what: str, every: float = 0.2
 ) -> T:
     """The first true answer of ``look``; an AssertionError after ``within`` seconds."""
-    deadline = time.monotonic() + within
+    deadline = time.monotonic() + within * PATIENCE
     while True:
         if found := look():
             return found
@@ -104,7 +106,7 @@ class Server:
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
-        self.client = httpx.Client(base_url=self.api, timeout=30)
+        self.client = httpx.Client(base_url=self.api, timeout=60)
         home.mkdir(parents=True, exist_ok=True)
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -222,6 +224,11 @@ class Run:
         if not self.journal.exists():
             return []
         return [json.loads(line) for line in self.journal.read_text().splitlines()]
+
+    def add_note(self, event: str) -> None:
+        """A note from outside the flow."""
+        with self.journal.open("a") as journal:
+            journal.write(json.dumps({"event": event, "time": time.time()}) + "\n")
 
     def events(self) -> list[str]:
         return [str(note["event"]) for note in self.notes()]

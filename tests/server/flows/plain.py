@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ def sync_flow(dip: str, journal: str, wait: str = "auto") -> str:
 async def async_flow(dip: str, journal: str) -> None:
     note(journal, "start")
     await delay_task(dip)()
+    step(journal, "work")
+    note(journal, "end")
+
+
+@flow
+async def threaded_flow(dip: str, journal: str) -> None:
+    note(journal, "start")
+    await asyncio.to_thread(delay_task(dip))
     step(journal, "work")
     note(journal, "end")
 

@@ -71,8 +71,8 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
     """
     call = Call.here(ask, key)
     with _turn:
-        obstacle = _obstacle(call, wait)
-        if obstacle is not None and wait == "reschedule":
+        if wait == "reschedule" and (obstacle := _obstacle(call, wait)) is not None:
+            # Also when nothing is to wait for: an error that comes some days only is worse.
             msg = f'wait="reschedule" is impossible here: {obstacle}'
             raise RescheduleError(msg)
         now = utc_now()
@@ -80,6 +80,7 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
         if not decision.wait or decision.slot is None:
             return decision
         mover = None
+        obstacle = _obstacle(call, wait)
         if obstacle is None and call.context is not None:
             if prefect_internals.is_leaving(call.context):
                 # Another delay task of this run has moved it meanwhile.

@@ -130,6 +130,18 @@ def test_deleted_deployment_cancels_the_run(acted: dict[str, Run]) -> None:
     assert run.events() == ["start"]
 
 
+@pytest.mark.parametrize("flow", ["sync_flow", "waiting_in_thread_flow"])
+def test_cancel_while_waiting_in_process(world: World, flow: str) -> None:
+    """A cancelled run that waits in process, in any thread, ends at once."""
+    run = world.run(f"plain.py:{flow}", dip_in=300, wait="in_process")
+    eventually(lambda: bool(run.labels()), within=40, what="the run waits")
+    run.add_note("asked to cancel")
+    run.set_state(type="CANCELLING")
+    run.wait_for("Cancelled", within=30)
+
+    assert run.events() == ["start", "asked to cancel"]
+
+
 def test_ad_hoc_run_waits_in_process(world: World, tmp_path: Path) -> None:
     """A flow called in a script waits there, is recorded, and completes."""
     journal = tmp_path / "journal"

@@ -66,6 +66,13 @@ def submitting_flow(dip: str, journal: str) -> None:
 
 
 @flow
+def waiting_in_thread_flow(dip: str, journal: str, wait: str) -> None:
+    note(journal, "start")
+    delay_task(dip, wait=wait).submit().wait()
+    note(journal, "work")
+
+
+@flow
 def state_flow(dip: str, journal: str) -> None:
     note(journal, "start")
     try:

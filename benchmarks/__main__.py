@@ -1,4 +1,7 @@
-"""Run benchmarks, print their tables and keep the numbers in ``results/<name>.json``."""
+"""Run benchmarks, print their tables and keep the numbers in ``results/<name>.json``.
+
+With ``--readme`` and no names nothing is run: the kept numbers are written to the file.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,14 @@ from pathlib import Path
 from benchmarks import render
 
 BENCHMARKS = {
-    "import_time": "benchmarks.import_time",
     "slot_search": "benchmarks.slot_search",
+    "import_time": "benchmarks.import_time",
+    "held": "benchmarks.held",
+    "api_calls": "benchmarks.api_calls",
+    "lateness": "benchmarks.lateness",
 }
 RESULTS = Path(__file__).parent / "results"
+BEGIN, END = "<!-- numbers:begin -->", "<!-- numbers:end -->"
 
 
 def main() -> None:
@@ -24,17 +31,71 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"of: {', '.join(BENCHMARKS)}; default all"
     )
-    names = parser.parse_args().names or list(BENCHMARKS)
+    parser.add_argument(
+        "--readme",
+        type=Path,
+        metavar="README.md",
+        help=f"write the latest headline numbers between {BEGIN} and {END} in this file",
+    )
+    options = parser.parse_args()
+    names = options.names or ([] if options.readme else list(BENCHMARKS))
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         parser.error(
             f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}"
         )
     RESULTS.mkdir(exist_ok=True)
     for name in names:
+        load = round(os.getloadavg()[0], 2)
         results: dict[str, object] = import_module(BENCHMARKS[name]).run()
-        print(f"== {name}\n\n{render(results)}\n")
-        kept = {"benchmark": name, "machine": machine(), "results": results}
+        print(f"== {name}\n\n{render(results)}\n", flush=True)
+        kept = {
+            "benchmark": name,
+            "machine": machine() | {"load before": load},
+            "results": results,
+        }
         (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n")
+    if options.readme is not None:
+        try:
+            write_numbers(options.readme)
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+
+
+def write_numbers(readme: Path) -> None:
+    """Replace what stands between the two marks by the headline numbers.
+
+    Raises:
+        ValueError: the file does not have each mark once, in order.
+    """
+    before, begin, rest = readme.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in after or END in before + after:
+        msg = f"{readme.name} must have {BEGIN} and then {END}, each once"
+        raise ValueError(msg)
+    readme.write_text(f"{before}{BEGIN}\n{numbers()}\n{END}{after}")
+
+
+def numbers() -> str:
+    """The headline numbers of the latest results, as a Markdown table."""
+    rows: list[tuple[str, str]] = []
+    machines: list[str] = []
+    for name, module in BENCHMARKS.items():
+        try:
+            kept = json.loads((RESULTS / f"{name}.json").read_text())
+        except FileNotFoundError:
+            rows.append((f"`{name}`", "not measured"))
+            continue
+        rows += import_module(module).headlines(kept["results"]).items()
+        about = kept["machine"]
+        machines.append(f"{about['python']}, {about['cpus']} CPUs, {about['platform']}")
+    lines = [
+        "| measured | |",
+        "|---|---|",
+        *(f"| {what} | {value} |" for what, value in rows),
+    ]
+    if machines:
+        lines += ["", f"By `make bench`, on {'; '.join(sorted(set(machines)))}."]
+    return "\n".join(lines)
 
 
 def machine() -> dict[str, object]:

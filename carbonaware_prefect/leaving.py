@@ -29,6 +29,8 @@ __all__ = ["Departure"]
 
 # Least time that the process gets to end by itself.
 _GRACE = timedelta(seconds=4)
+# How long a worker may take from seeing a cancelled run to killing its process.
+_KILL_SECONDS = 20.0
 # For the last log line to reach the server.
 _FLUSH = timedelta(seconds=1)
 Handler = Callable[[int, FrameType | None], Any] | int | None
@@ -66,12 +68,18 @@ class Departure:
     ) -> None:
         if not self._shields or self._left:
             return
+        if self.cancelled:
+            # The worker found our handler where it looks for Prefect's, and now means to
+            # kill this process; that has to come while we hold it back.
+            deadline = time.monotonic() + _KILL_SECONDS
+            while self._caught is None and time.monotonic() < deadline:
+                time.sleep(0.05)
         signal.signal(signal.SIGTERM, self._previous)
         if self._caught is None:
             return
         if self.cancelled:
-            # The worker found our handler instead of Prefect's, so the engine knows of
-            # no cancellation and would report Crashed. The worker reports Cancelled.
+            # The engine knows of no cancellation and would report Crashed. The worker
+            # does know, and reports Cancelled.
             message = "cancelled while the run was being moved"
             raise Abort(message)
         # The run was not moved: the signal means what it always means.

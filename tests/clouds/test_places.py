@@ -126,5 +126,5 @@ def test_regions_are_derived(tmp_path: Path) -> None:
         rows = [(r["region"], r["zone"], r["source"]) for r in csv.DictReader(file)]
     assert rows == [
         ("r3", "CN", "zone:inferred-from-location;wt:gsf;note:a; b"),
-        ("r1", "DE", "zone:emdc!=FR+eco;wt:gsf;note:a; b;lic:emdc=A,eco=MIT"),
+        ("r1", "DE", "zone:eco;checked:emdc!=FR;wt:gsf;note:a; b;lic:eco=MIT"),
     ]

@@ -21,7 +21,7 @@ def narrow(server: Server, tmp_path: Path) -> Iterator[World]:
 def test_slots_are_free_during_the_wait(narrow: World) -> None:
     """With limit 1 on deployment, pool and worker another run works during the wait."""
     deployment = narrow.deploy("plain.py:sync_flow", concurrency_limit=1)
-    first = narrow.run("plain.py:sync_flow", dip_in=25, deployment=deployment)
+    first = narrow.run("plain.py:sync_flow", dip_in=14, deployment=deployment)
     eventually(
         lambda: first.state() == "Scheduled" and bool(first.labels()),
         within=30,
@@ -42,7 +42,7 @@ def test_near_slot_does_not_take_the_worker_down(narrow: World) -> None:
     Moved there, the run would come due while its old process lives, and a worker with
     --limit would die of it.
     """
-    run = narrow.run("plain.py:sync_flow", dip_in=9)
+    run = narrow.run("plain.py:sync_flow", dip_in=5)
     run.wait_for("Completed", within=60)
     worker = narrow.workers[0]
 
@@ -53,7 +53,7 @@ def test_near_slot_does_not_take_the_worker_down(narrow: World) -> None:
 
 def test_old_process_never_meets_the_new_one_on_a_limited_worker(narrow: World) -> None:
     """User code that holds the old process is cut before the worker looks for the run."""
-    run = narrow.run("guarded.py:finally_flow", dip_in=25, hold=120)
+    run = narrow.run("guarded.py:finally_flow", dip_in=14, hold=120)
     run.wait_for("Completed", within=90)
     worker = narrow.workers[0]
 

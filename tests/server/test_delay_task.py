@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
-from tests.server.world import Run, World, eventually, now
+from tests.server.world import Run, World, eventually
 
 # All runs of this module start together, and so share the time that they wait.
-_DIP_IN = 55.0
+_DIP_IN = 14.0
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,8 @@ def runs(world: World) -> dict[str, Run]:
         "retrying",
         "fails_before",
     ]
-    started = {
-        # Not all at one moment: each start of a process takes seconds of processor time.
-        name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN + 3 * i)
-        for i, name in enumerate(names)
-    }
-    second = (now() + timedelta(seconds=_DIP_IN + 70)).isoformat()
-    started["twice"] = world.run("plain.py:twice_flow", dip_in=_DIP_IN, second=second)
+    started = {name: world.run(f"plain.py:{name}_flow", dip_in=_DIP_IN) for name in names}
+    started["twice"] = world.run("plain.py:twice_flow", dip_in=_DIP_IN, second=60)
     return started
 
 

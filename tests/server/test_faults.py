@@ -26,7 +26,7 @@ def proxy(world: World) -> Iterator[Proxy]:
 
 
 def _start(world: World, proxy: Proxy, flow: str = "plain.py:sync_flow") -> Run:
-    return world.run(flow, dip_in=25, env={"PREFECT_API_URL": proxy.api})
+    return world.run(flow, dip_in=12, env={"PREFECT_API_URL": proxy.api})
 
 
 def _signal(run: Run, number: int) -> None:
@@ -46,7 +46,7 @@ def _kill(holder: list[Run], number: int, *, then: bool) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signal_before_the_labels(world: World, number: int) -> None:
     """Killed before anything was written: Crashed as by any kill, nothing half done."""
-    run = world.run("guarded.py:source_flow", dip_in=25, number=int(number))
+    run = world.run("guarded.py:source_flow", dip_in=12, number=int(number))
     run.wait_for("Crashed", within=60)
 
     assert run.events() == ["start", "fetch"]
@@ -62,15 +62,12 @@ def test_sigkill_between_labels_and_move(world: World, proxy: Proxy) -> None:
     assert trap.sprung.wait(60)
     run.wait_for("Crashed", within=30)
     assert "slot_start" in run.labels()
-    # The worker reports a killed process twice, and the second report would hit a retry.
-    eventually(
-        lambda: f"'{run.id}' as crashed: Flow run infra" in world.workers[0].output(),
-        within=30,
-        what="the worker has reported the end of the process",
-    )
+    for _ in range(3):
+        # The worker reports a killed process twice, and the second report hits a retry.
+        run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
+        if run.wait_for("Completed", "Crashed", within=60) == "Completed":
+            break
 
-    run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
-    run.wait_for("Completed", within=60)
     assert run.events() == ["start", "start", "work", "end"]
     assert run.labels()["reason"] == "overridden"
 
@@ -132,7 +129,7 @@ def test_sigkill_between_acceptance_and_receipt(world: World, proxy: Proxy) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signal_after_the_move_in_user_code(world: World, number: int) -> None:
     """A signal in a finally block after the move leaves the run Scheduled at its slot."""
-    run = world.run("guarded.py:finally_flow", dip_in=25, number=int(number))
+    run = world.run("guarded.py:finally_flow", dip_in=12, number=int(number))
     run.wait_for("Completed", within=90)
 
     assert run.events()[:2] == ["start", "finally"]
@@ -143,7 +140,7 @@ def test_signal_after_the_move_in_user_code(world: World, number: int) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signal_in_the_last_second(world: World, number: int) -> None:
     """A signal while the interpreter shuts down leaves the run Scheduled at its slot."""
-    run = world.run("guarded.py:last_second_flow", dip_in=25, number=int(number))
+    run = world.run("guarded.py:last_second_flow", dip_in=12, number=int(number))
     run.wait_for("Completed", within=90)
 
     assert run.events() == ["start", "last second", "start", "work"]
@@ -152,7 +149,7 @@ def test_signal_in_the_last_second(world: World, number: int) -> None:
 
 def test_old_process_that_will_not_end_is_ended(world: World) -> None:
     """User code that holds the process until the slot is cut, so nothing runs twice."""
-    run = world.run("guarded.py:finally_flow", dip_in=25, hold=120)
+    run = world.run("guarded.py:finally_flow", dip_in=12, hold=120)
     run.wait_for("Completed", within=90)
 
     assert run.events() == ["start", "finally", "start", "work", "finally"]
@@ -225,7 +222,7 @@ def test_calls_to_the_api(world: World, proxy: Proxy) -> None:
 
 def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
     """A wait outlives its worker; another one starts the run at the slot."""
-    run = world.run("plain.py:sync_flow", dip_in=20)
+    run = world.run("plain.py:sync_flow", dip_in=14)
     eventually(
         lambda: "moves" in run.labels() and run.state() == "Scheduled",
         within=30,
@@ -241,7 +238,7 @@ def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
 
 def test_server_restarted_during_the_wait(world: World) -> None:
     """A wait outlives the server; the run starts once, late by the downtime at most."""
-    run = world.run("plain.py:sync_flow", dip_in=25)
+    run = world.run("plain.py:sync_flow", dip_in=12)
     eventually(
         lambda: "moves" in run.labels() and run.state() == "Scheduled",
         within=30,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pytest
 
 from tests.server.world import Run, World, eventually
 
-_DIP_IN = 60.0
+_DIP_IN = 14.0
 _IN_PROCESS = {
     "executing": (
         "task 'slow' is executing",
@@ -35,11 +33,7 @@ _IN_PROCESS = {
 def runs(world: World) -> dict[str, Run]:
     """Runs of every shape, started together."""
     names = [*_IN_PROCESS, "mapped", "cached", "must_reschedule", "source"]
-    started = {
-        # Not all at one moment: each start of a process takes seconds of processor time.
-        name: world.run(f"guarded.py:{name}_flow", dip_in=_DIP_IN + 3 * i)
-        for i, name in enumerate(names)
-    }
+    started = {name: world.run(f"guarded.py:{name}_flow", dip_in=_DIP_IN) for name in names}
     started["told"] = world.run("plain.py:sync_flow", dip_in=_DIP_IN, wait="in_process")
     return started
 
@@ -61,7 +55,7 @@ def test_waits_in_process_and_says_why(
 
 
 def _dip(run: Run) -> float:
-    return datetime.fromisoformat(run.read()["parameters"]["dip"]).timestamp()
+    return float(run.note("start")["time"]) + _DIP_IN
 
 
 def test_in_process_can_be_asked_for(runs: dict[str, Run]) -> None:

@@ -55,7 +55,7 @@ def test_examples_run_ad_hoc(world: World, tmp_path: Path) -> None:
         timeout=120,
         capture_output=True,
         text=True,
-        env=world.server.environment(CARBONAWARE_SOURCE=_forecast(tmp_path, 12)),
+        env=world.server.environment(CARBONAWARE_SOURCE=_forecast(tmp_path, 30)),
     )
 
     assert done.stdout.count("training started") == 2
@@ -65,7 +65,7 @@ def test_examples_run_ad_hoc(world: World, tmp_path: Path) -> None:
 def test_examples_run_as_deployments(world: World, tmp_path: Path) -> None:
     """On a process pool the task example gives its worker back, the decorator's waits."""
     env = {
-        "CARBONAWARE_SOURCE": _forecast(tmp_path, 40),
+        "CARBONAWARE_SOURCE": _forecast(tmp_path, 60),
         "CARBONAWARE_MINIMUM_WAIT": "0s",
     }
     runs = {}

@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.world import Run, World, eventually, now
 
-_DIP_IN = 55.0
+_DIP_IN = 40.0
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +130,47 @@ def test_deleted_deployment_cancels_the_run(acted: dict[str, Run]) -> None:
     assert run.events() == ["start"]
 
 
+def test_auto_scheduled_run_survives_a_redeploy(world: World, tmp_path: Path) -> None:
+    """A run made by a schedule, once started, keeps its slot through redeploy and pause.
+
+    Prefect deletes auto-scheduled runs on deploy, but only those never started.
+    """
+    start = now() + timedelta(seconds=8)
+    journal = tmp_path / "journal"
+    deployment = world.deploy(
+        "plain.py:sync_flow",
+        parameters={"dip_in": 20, "journal": str(journal)},
+        schedules=[
+            {
+                "active": True,
+                "schedule": {"interval": 86400, "anchor_date": start.isoformat()},
+            }
+        ],
+    )
+
+    def first() -> dict[str, str] | None:
+        found = world.server.call(
+            "POST",
+            "/flow_runs/filter",
+            json={
+                "deployments": {"id": {"any_": [deployment]}},
+                "sort": "EXPECTED_START_TIME_ASC",
+                "limit": 1,
+            },
+        )
+        return found[0] if found else None
+
+    made = eventually(first, within=20, what="the scheduler makes a run")
+    assert made["auto_scheduled"]
+    run = Run(world.server, made["id"], journal)
+    eventually(partial(_waits, run), within=40, what="the run waits")
+    _redeploy(world, run)
+    world.server.call("POST", f"/deployments/{deployment}/pause_deployment")
+    run.wait_for("Completed", within=90)
+
+    assert run.events() == ["start", "start", "work", "end"]
+
+
 @pytest.mark.parametrize("flow", ["sync_flow", "waiting_in_thread_flow"])
 def test_cancel_while_waiting_in_process(world: World, flow: str) -> None:
     """A cancelled run that waits in process, in any thread, ends at once."""
@@ -145,8 +186,7 @@ def test_cancel_while_waiting_in_process(world: World, flow: str) -> None:
 def test_ad_hoc_run_waits_in_process(world: World, tmp_path: Path) -> None:
     """A flow called in a script waits there, is recorded, and completes."""
     journal = tmp_path / "journal"
-    dip = now() + timedelta(seconds=15)
-    code = f"import plain; plain.sync_flow({dip.isoformat()!r}, {str(journal)!r})"
+    code = f"import plain; plain.sync_flow(6, {str(journal)!r})"
     subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -157,4 +197,4 @@ def test_ad_hoc_run_waits_in_process(world: World, tmp_path: Path) -> None:
     run = Run(world.server, "", journal)
 
     assert run.events() == ["start", "work", "end"]
-    assert run.note("work")["time"] >= dip.timestamp()
+    assert run.note("work")["time"] >= run.note("start")["time"] + 6

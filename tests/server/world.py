@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -302,19 +302,17 @@ class World:
         env: dict[str, str] | None = None,
         **parameters: Any,
     ) -> Run:
-        """Start a flow whose forecast is lowest ``dip_in`` seconds from now."""
+        """Start a flow whose forecast dips ``dip_in`` seconds after its first start."""
         if deployment is None:
             deployment = self.deployments.get(flow) or self.deploy(flow)
             self.deployments[flow] = deployment
         journal = self.folder / f"journal-{uuid.uuid4().hex}.jsonl"
-        dip = now() + timedelta(seconds=dip_in)
         created = self.server.call(
             "POST",
             f"/deployments/{deployment}/create_flow_run",
             json={
                 "state": {"type": "SCHEDULED"},
-                "parameters": {"dip": dip.isoformat(), "journal": str(journal)}
-                | parameters,
+                "parameters": {"dip_in": dip_in, "journal": str(journal)} | parameters,
                 "job_variables": {"env": env or {}},
             },
         )

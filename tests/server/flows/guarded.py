@@ -9,7 +9,7 @@ import signal
 import time
 from datetime import timedelta
 
-from journal import dipping, note
+from journal import dipping, note, notes
 from plain import delay_task, step
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -26,12 +26,12 @@ def slow(journal: str, seconds: float) -> None:
 
 
 @flow
-def executing_flow(dip: str, journal: str) -> None:
+def executing_flow(dip_in: float, journal: str) -> None:
     """Another task is executing in a thread when the delay comes."""
     note(journal, "start")
     other = slow.submit(journal, 6)
     time.sleep(0.5)
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     other.wait()
     note(journal, "work")
 
@@ -44,90 +44,90 @@ async def slow_async(journal: str, seconds: float) -> None:
 
 
 @flow
-async def gathering_flow(dip: str, journal: str) -> None:
+async def gathering_flow(dip_in: float, journal: str) -> None:
     """Another task is suspended on the event loop when the delay comes."""
     note(journal, "start")
     other = asyncio.create_task(slow_async(journal, 6))
     await asyncio.sleep(1)
-    await delay_task(dip)()
+    await delay_task(dip_in, journal)()
     await other
     note(journal, "work")
 
 
 @task
-def parent(dip: str, journal: str) -> None:
+def parent(dip_in: float, journal: str) -> None:
     note(journal, "parent starts")
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, "parent ends")
 
 
 @flow
-def nested_flow(dip: str, journal: str) -> None:
+def nested_flow(dip_in: float, journal: str) -> None:
     """The delay is called inside another task."""
     note(journal, "start")
-    parent(dip, journal)
+    parent(dip_in, journal)
     note(journal, "work")
 
 
 @flow
-def child(dip: str, journal: str) -> None:
+def child(dip_in: float, journal: str) -> None:
     note(journal, "child")
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, "child goes on")
 
 
 @flow
-def parent_flow(dip: str, journal: str) -> None:
+def parent_flow(dip_in: float, journal: str) -> None:
     """The delay is called in a sub-flow."""
     note(journal, "start")
-    child(dip, journal)
+    child(dip_in, journal)
     note(journal, "work")
 
 
 @flow
-def transaction_flow(dip: str, journal: str) -> None:
+def transaction_flow(dip_in: float, journal: str) -> None:
     """The delay is called inside a transaction that has already done something."""
     note(journal, "start")
     with transaction():
         step(journal, "inside")
-        delay_task(dip)()
+        delay_task(dip_in, journal)()
     note(journal, "work")
 
 
 @flow
-def mapped_flow(dip: str, journal: str) -> None:
+def mapped_flow(dip_in: float, journal: str) -> None:
     """Two delays at once, under one key."""
     note(journal, "start")
-    delay_task(dip).map(["same", "same"]).wait()
+    delay_task(dip_in, journal).map(["same", "same"]).wait()
     note(journal, "work")
 
 
 @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
-def process_pool_flow(dip: str, journal: str) -> None:
+def process_pool_flow(dip_in: float, journal: str) -> None:
     """The delay is submitted to another process."""
     note(journal, "start")
-    delay_task(dip).submit().result()
+    delay_task(dip_in, journal).submit().result()
     note(journal, "work")
 
 
 @flow
-def cached_flow(dip: str, journal: str) -> None:
+def cached_flow(dip_in: float, journal: str) -> None:
     """The user asks for a persisted result of the delay task."""
     import warnings
 
     note(journal, "start")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        delay = delay_task(dip, persist_result=True)
+        delay = delay_task(dip_in, journal, persist_result=True)
     delay()
     note(journal, "work")
 
 
 @flow
-def must_reschedule_flow(dip: str, journal: str) -> None:
+def must_reschedule_flow(dip_in: float, journal: str) -> None:
     """Rescheduling is asked for where it is impossible."""
     with transaction():
-        delay_task(dip, wait="reschedule")()
+        delay_task(dip_in, journal, wait="reschedule")()
 
 
 class Harmful:
@@ -136,8 +136,8 @@ class Harmful:
     name = "harmful"
     signal: Signal = "average"
 
-    def __init__(self, dip: str, journal: str, number: int) -> None:
-        self.dip, self.journal, self.number = dip, journal, number
+    def __init__(self, dip_in: float, journal: str, number: int) -> None:
+        self.dip_in, self.journal, self.number = dip_in, journal, number
 
     def fetch(self, zone: str | None, interval: Interval) -> Forecast:
         del zone, interval
@@ -148,11 +148,11 @@ class Harmful:
         else:
             message = "the forecast API is on fire"
             raise OSError(message)
-        return dipping(self.dip)
+        return dipping(self.dip_in, self.journal)
 
 
 @flow
-def source_flow(dip: str, journal: str, number: int = 0) -> None:
+def source_flow(dip_in: float, journal: str, number: int = 0) -> None:
     """The source raises, or a signal comes before anything was written."""
     from carbonaware_prefect import carbonaware_delay_task
 
@@ -161,14 +161,14 @@ def source_flow(dip: str, journal: str, number: int = 0) -> None:
         timedelta(minutes=9),
         timedelta(minutes=1),
         zone="DE",
-        source=Harmful(dip, journal, number),
+        source=Harmful(dip_in, journal, number),
         minimum_wait=timedelta(0),
     )()
     note(journal, "work")
 
 
 @flow
-def last_second_flow(dip: str, journal: str, number: int) -> None:
+def last_second_flow(dip_in: float, journal: str, number: int) -> None:
     """A signal comes while the interpreter shuts down after the move."""
 
     def end() -> None:
@@ -179,16 +179,16 @@ def last_second_flow(dip: str, journal: str, number: int) -> None:
     note(journal, "start")
     if "last second" not in _events(journal):
         atexit.register(end)
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, "work")
 
 
 @flow
-def finally_flow(dip: str, journal: str, number: int = 0, hold: float = 0) -> None:
+def finally_flow(dip_in: float, journal: str, number: int = 0, hold: float = 0) -> None:
     """User code between the accepted move and the end of the process."""
     note(journal, "start")
     try:
-        delay_task(dip)()
+        delay_task(dip_in, journal)()
         note(journal, "work")
     finally:
         note(journal, "finally")
@@ -200,7 +200,4 @@ def finally_flow(dip: str, journal: str, number: int = 0, hold: float = 0) -> No
 
 
 def _events(journal: str) -> list[str]:
-    import json
-    from pathlib import Path
-
-    return [json.loads(line)["event"] for line in Path(journal).read_text().splitlines()]
+    return [str(entry["event"]) for entry in notes(journal)]

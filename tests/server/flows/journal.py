@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from carbonaware_prefect.core import Forecast
 
@@ -20,11 +21,20 @@ def note(journal: str, event: str) -> None:
         file.write(line + "\n")
 
 
-def dipping(dip: str, *, minutes: int = 10) -> Forecast:
-    """300 g/kWh, but 100 for ten minutes from ``dip`` on."""
-    at = datetime.fromisoformat(dip)
+def notes(journal: str) -> list[dict[str, Any]]:
+    """All notes so far."""
+    return [json.loads(line) for line in Path(journal).read_text().splitlines()]
+
+
+def dipping(dip_in: float, journal: str) -> Forecast:
+    """300 g/kWh, but 100 for ten minutes from ``dip_in`` seconds after the first start.
+
+    After the flow's own start, because nobody knows how long a worker takes to start it.
+    """
+    first = datetime.fromtimestamp(notes(journal)[0]["time"], timezone.utc)
+    at = first + timedelta(seconds=dip_in)
     return Forecast.from_points(
-        [(at - 60 * MINUTE, 300), (at, 100), (at + minutes * MINUTE, 300)],
+        [(at - 60 * MINUTE, 300), (at, 100), (at + 10 * MINUTE, 300)],
         end=at + 600 * MINUTE,
         zone="DE",
         source="test",

@@ -15,13 +15,13 @@ from carbonaware_prefect import carbonaware_delay_task
 WINDOW = timedelta(minutes=9)
 
 
-def delay_task(dip: str, **options: Any) -> Any:
+def delay_task(dip_in: float, journal: str, **options: Any) -> Any:
     """A delay task towards the dip, with the shortest waits that tests can have."""
     return carbonaware_delay_task(
         window=WINDOW,
         duration=timedelta(minutes=1),
         zone="DE",
-        source=dipping(dip),
+        source=dipping(dip_in, journal),
         minimum_wait=timedelta(0),
         **options,
     )
@@ -33,50 +33,50 @@ def step(journal: str, name: str) -> None:
 
 
 @flow
-def sync_flow(dip: str, journal: str, wait: str = "auto") -> str:
+def sync_flow(dip_in: float, journal: str, wait: str = "auto") -> str:
     note(journal, "start")
-    delay_task(dip, wait=wait)()
+    delay_task(dip_in, journal, wait=wait)()
     step(journal, "work")
     note(journal, "end")
     return "done"
 
 
 @flow
-async def async_flow(dip: str, journal: str) -> None:
+async def async_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
-    await delay_task(dip)()
+    await delay_task(dip_in, journal)()
     step(journal, "work")
     note(journal, "end")
 
 
 @flow
-async def threaded_flow(dip: str, journal: str) -> None:
+async def threaded_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
-    await asyncio.to_thread(delay_task(dip))
+    await asyncio.to_thread(delay_task(dip_in, journal))
     step(journal, "work")
     note(journal, "end")
 
 
 @flow
-def submitting_flow(dip: str, journal: str) -> None:
+def submitting_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
-    delayed = delay_task(dip).submit()
+    delayed = delay_task(dip_in, journal).submit()
     step.submit(journal=journal, name="work", wait_for=[delayed], return_state=False).wait()
     note(journal, "end")
 
 
 @flow
-def waiting_in_thread_flow(dip: str, journal: str, wait: str) -> None:
+def waiting_in_thread_flow(dip_in: float, journal: str, wait: str) -> None:
     note(journal, "start")
-    delay_task(dip, wait=wait).submit().wait()
+    delay_task(dip_in, journal, wait=wait).submit().wait()
     note(journal, "work")
 
 
 @flow
-def state_flow(dip: str, journal: str) -> None:
+def state_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
     try:
-        delay_task(dip)(return_state=True)
+        delay_task(dip_in, journal)(return_state=True)
         note(journal, "work")
     finally:
         note(journal, "finally")
@@ -84,11 +84,11 @@ def state_flow(dip: str, journal: str) -> None:
 
 
 @flow
-def twice_flow(dip: str, journal: str, second: str) -> None:
+def twice_flow(dip_in: float, journal: str, second: float) -> None:
     note(journal, "start")
-    delay_task(dip, key="first")()
+    delay_task(dip_in, journal, key="first")()
     note(journal, "between")
-    delay_task(second, key="second")()
+    delay_task(second, journal, key="second")()
     note(journal, "work")
 
 
@@ -99,31 +99,31 @@ def costly(journal: str) -> int:
 
 
 @flow
-def persisted_flow(dip: str, journal: str) -> None:
+def persisted_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
     answer = costly(journal)
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, f"work {answer}")
 
 
 @flow(retries=2)
-def retrying_flow(dip: str, journal: str) -> None:
+def retrying_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, "work")
     message = "fails each time"
     raise RuntimeError(message)
 
 
 @flow(retries=1)
-def fails_before_flow(dip: str, journal: str) -> None:
+def fails_before_flow(dip_in: float, journal: str) -> None:
     """Fails once in its process before the delay, then goes on in the same process."""
     note(journal, "start")
     if "failed" not in Path(journal).read_text():
         note(journal, "failed")
         message = "once"
         raise RuntimeError(message)
-    delay_task(dip)()
+    delay_task(dip_in, journal)()
     note(journal, "work")
 
 

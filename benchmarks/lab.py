@@ -1,0 +1,115 @@
+"""A Prefect server, a worker and flow runs for the benchmarks that need real ones.
+
+The worker has Prefect's own defaults, and not the shorter times of the tests' worker:
+that is what users see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from prefect.settings import PREFECT_LOGGING_TO_API_BATCH_INTERVAL
+from prefect.settings.models.worker import WorkerSettings
+
+from tests.server.world import Process, Run, Server, World, a_world, eventually
+
+__all__ = ["DELAYED", "LOOK_AHEAD", "PLAIN", "SETTINGS", "Lab", "a_lab"]
+
+PLAIN = "plain.py:plain_job"
+DELAYED = "delayed.py:delayed_job"
+FLOWS = Path(__file__).parent / "flows"
+QUERY = float(WorkerSettings.model_fields["query_seconds"].default)
+LOOK_AHEAD = float(WorkerSettings.model_fields["prefetch_seconds"].default)
+SETTINGS = (
+    f"one process worker with Prefect's defaults: asks every {QUERY:g} s, "
+    f"starts processes up to {LOOK_AHEAD:g} s ahead of their time"
+)
+
+
+@dataclass
+class Lab:
+    """A process pool of its own with one worker."""
+
+    world: World
+    worker: Process
+    deployments: dict[str, str]
+
+    @classmethod
+    def open(cls, world: World, **environment: str) -> Lab:
+        """Start the worker and wait until it is there; ``environment`` is its own."""
+        worker = world.start_worker(
+            PREFECT_WORKER_QUERY_SECONDS=f"{QUERY:g}",
+            PREFECT_WORKER_PREFETCH_SECONDS=f"{LOOK_AHEAD:g}",
+            PREFECT_LOGGING_TO_API_BATCH_INTERVAL=str(
+                PREFECT_LOGGING_TO_API_BATCH_INTERVAL.default()
+            ),
+            **environment,
+        )
+        flows = {flow: world.deploy(flow, path=str(FLOWS)) for flow in (PLAIN, DELAYED)}
+        asked = f"/work_pools/{world.pool}/workers/filter"
+        eventually(
+            lambda: bool(world.server.call("POST", asked, json={})),
+            within=60,
+            what="the worker is there",
+        )
+        return cls(world, worker, flows)
+
+    def start(
+        self,
+        flow: str,
+        at: datetime,
+        *,
+        env: dict[str, str] | None = None,
+        **parameters: Any,
+    ) -> Run:
+        """A run that is scheduled for ``at``."""
+        journal = self.world.folder / f"journal-{uuid.uuid4().hex}"
+        created = self.world.server.call(
+            "POST",
+            f"/deployments/{self.deployments[flow]}/create_flow_run",
+            json={
+                "state": {
+                    "type": "SCHEDULED",
+                    "state_details": {"scheduled_time": at.isoformat()},
+                },
+                "parameters": {"journal": str(journal)} | parameters,
+                "job_variables": {"env": env or {}},
+            },
+        )
+        return Run(self.world.server, str(created["id"]), journal)
+
+
+@contextlib.contextmanager
+def a_lab() -> Iterator[Lab]:
+    """One server with one lab, for as long as the block runs."""
+    with a_server() as server, another_world(server) as world:
+        yield Lab.open(world)
+
+
+@contextlib.contextmanager
+def a_server() -> Iterator[Server]:
+    """A server in a temporary folder."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = Server(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
+@contextlib.contextmanager
+def another_world(server: Server) -> Iterator[World]:
+    """A pool, as yet without a worker, in a temporary folder."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        a_world(server, Path(folder)) as world,
+    ):
+        yield world

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from carbonaware_prefect.choice import Ask, SourceLike, choose
 from carbonaware_prefect.clock import utc_now
@@ -30,7 +30,11 @@ _WARNINGS = {
     Reason.SOURCE_FAILED,
     Reason.INVALID_SETTING,
 }
-Logger = logging.Logger | logging.LoggerAdapter[Any]
+if TYPE_CHECKING:
+    Logger = logging.Logger | logging.LoggerAdapter[Any]
+else:
+    # With its parameter only from Python 3.11 on.
+    Logger = logging.Logger | logging.LoggerAdapter
 
 
 def carbonaware_delay(

@@ -19,6 +19,7 @@ def runs(world: World) -> dict[str, Run]:
         "sync",
         "async",
         "submitting",
+        "threaded",
         "state",
         "persisted",
         "retrying",

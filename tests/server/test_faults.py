@@ -25,8 +25,10 @@ def proxy(world: World) -> Iterator[Proxy]:
         yield proxy
 
 
-def _start(world: World, proxy: Proxy, flow: str = "plain.py:sync_flow") -> Run:
-    return world.run(flow, dip_in=12, env={"PREFECT_API_URL": proxy.api})
+def _start(
+    world: World, proxy: Proxy, flow: str = "plain.py:sync_flow", dip_in: float = 12
+) -> Run:
+    return world.run(flow, dip_in=dip_in, env={"PREFECT_API_URL": proxy.api})
 
 
 def _signal(run: Run, number: int) -> None:
@@ -57,7 +59,7 @@ def test_sigkill_between_labels_and_move(world: World, proxy: Proxy) -> None:
     """Killed with the plan written but the run not moved: Crashed, and a retry goes on."""
     runs: list[Run] = []
     trap = proxy.trap(_MOVE, "before", lambda: _kill(runs, signal.SIGKILL, then=False))
-    runs.append(_start(world, proxy))
+    runs.append(_start(world, proxy, dip_in=300))
     run = runs[0]
     assert trap.sprung.wait(60)
     run.wait_for("Crashed", within=30)

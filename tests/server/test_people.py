@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.world import Run, World, eventually, now
 
-_DIP_IN = 40.0
+_DIP_IN = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,13 @@ def _deployment(run: Run) -> str:
 def acted(world: World, waiting: dict[str, Run]) -> dict[str, Run]:
     """The same runs, after somebody did something to each of them early in its wait."""
     asked = now().isoformat()
+    waiting["rescheduled"].set_state(type="SCHEDULED", name="AwaitingRetry")
     waiting["cancelled"].add_note("asked to cancel")
     waiting["cancelled"].set_state(type="CANCELLING")
     waiting["now"].set_state(type="SCHEDULED", state_details={"scheduled_time": asked})
     waiting["retried"].set_state(
         type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI", force=True
     )
-    waiting["rescheduled"].set_state(type="SCHEDULED", name="AwaitingRetry")
     _redeploy(world, waiting["redeployed"])
     world.server.call(
         "POST", f"/deployments/{_deployment(waiting['paused'])}/pause_deployment"

@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -106,6 +108,11 @@ class Server:
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
+        # In memory where the machine has that: SQLite has one writer, and waits for disks.
+        memory = Path("/dev/shm")  # noqa: S108
+        self.data = Path(
+            tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None)
+        )
         self.client = httpx.Client(base_url=self.api, timeout=60)
         home.mkdir(parents=True, exist_ok=True)
 
@@ -118,9 +125,12 @@ class Server:
                 "PREFECT_SERVER_API_HOST": "127.0.0.1",
                 "PREFECT_SERVER_API_PORT": str(self.port),
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
+                    f"sqlite+aiosqlite:///{self.data}/prefect.db"
+                ),
                 "PREFECT_SERVER_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-                "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
+                "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "4",
                 "PREFECT_WORKER_QUERY_SECONDS": "1",
                 # Short look ahead: a slot may then lie a few seconds ahead in a test.
                 "PREFECT_WORKER_PREFETCH_SECONDS": "1",
@@ -149,6 +159,7 @@ class Server:
     def close(self) -> None:
         self.stop()
         self.client.close()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def call(self, method: str, path: str, **kwargs: Any) -> Any:
         response = self.client.request(method, path, **kwargs)

@@ -126,6 +126,7 @@ def cached_flow(dip_in: float, journal: str) -> None:
 @flow
 def must_reschedule_flow(dip_in: float, journal: str) -> None:
     """Rescheduling is asked for where it is impossible."""
+    note(journal, "start")
     with transaction():
         delay_task(dip_in, journal, wait="reschedule")()
 

@@ -169,9 +169,6 @@ class Server:
         reads = method == "GET" or path.endswith("/filter")
         response = httpx.Response(httpx.codes.SERVICE_UNAVAILABLE)
         for _ in range(20):
-            # SQLite has one writer; the server says 503 when it was another one's turn.
-            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-                break
             try:
                 response = self.client.request(
                     method, path, timeout=15 if reads else 90, **kwargs
@@ -179,7 +176,11 @@ class Server:
             except httpx.TimeoutException:
                 if not reads:
                     raise
-            time.sleep(0.1)
+                continue
+            # SQLite has one writer; the server says 503 when it was another one's turn.
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(0.3)
         assert response.is_success, f"{method} {path}: {response.text}"
         return response.json() if response.content else None
 

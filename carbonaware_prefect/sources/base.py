@@ -14,11 +14,43 @@ A source turns a zone and an interval of time into a `Forecast`. Each one promis
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
 
-__all__ = ["FixedSource", "Source"]
+__all__ = ["DescribedSource", "FixedSource", "Source", "SourceInfo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceInfo:
+    """What a source knows, and whom to credit for it.
+
+    Attributes:
+        name: short name, as it appears in records and settings.
+        title: its name in sentences.
+        signal: what its numbers measure.
+        zones: the zone keys it answers for; None where only the account or the server
+            behind it can tell.
+        coverage: the same for a person.
+        resolution: length of its finest interval; None where the server decides.
+        horizon: how far it looks ahead at best; None where the server decides.
+        attribution: the credit its licence or terms ask for.
+        licence: the terms of the data.
+        url: where to read more.
+    """
+
+    name: str
+    title: str
+    signal: Signal
+    zones: frozenset[str] | None
+    coverage: str
+    resolution: timedelta | None
+    horizon: timedelta | None
+    attribution: str
+    licence: str
+    url: str
 
 
 @runtime_checkable
@@ -43,6 +75,15 @@ class Source(Protocol):
             NoForecastError: the source knows nothing about that zone and time.
             SourceError: the source did not deliver.
         """
+
+
+@runtime_checkable
+class DescribedSource(Source, Protocol):
+    """A source that says what it knows and whom to credit."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """Zones, signal, resolution, horizon, attribution and licence."""
 
 
 class FixedSource:

@@ -10,13 +10,15 @@ What every exchange keeps to:
   asked for uncompressed, so that a small one cannot unfold into a large one.
 * **Direction.** TLS certificates are verified, redirects are not followed.
 * **Secrets.** A credential goes into the headers at the last moment (`httpx.Auth`). No
-  message quotes a header or a body.
+  message quotes a header or a body, and what httpx and httpcore would log about these
+  exchanges is dropped: it quotes what the server sent, and servers may echo a key.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import logging
 import queue
 import random
 import ssl
@@ -42,6 +44,7 @@ from carbonaware_prefect.sources.status import error_of, retry_after
 __all__ = ["DEFAULT_LIMITS", "Limits", "ask"]
 
 _JITTER = random.SystemRandom()
+_HTTPCORE_PARTS = ("connection", "http11", "http2", "proxy", "socks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,18 @@ def ask(
 def _tls() -> ssl.SSLContext:
     """Verifies certificates; shared, because building one takes some 20 ms."""
     return httpx.create_ssl_context()
+
+
+_THREAD = threading.local()
+
+
+def _not_ours(_: logging.LogRecord) -> bool:
+    return not getattr(_THREAD, "ours", False)
+
+
+# A filter holds for the very logger it is put on, not for those below it.
+for _name in ("httpx", *(f"httpcore.{_part}" for _part in _HTTPCORE_PARTS)):
+    logging.getLogger(_name).addFilter(_not_ours)
 
 
 class _OutOfTimeError(Exception):
@@ -197,6 +212,7 @@ class _Attempt:
         return payload
 
     def _work(self) -> None:
+        _THREAD.ours = True
         try:
             self._answers.put((self._converse(), None))
         except Exception as error:  # noqa: BLE001  handed to the thread that waits

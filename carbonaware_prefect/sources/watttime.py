@@ -103,9 +103,9 @@ class _Login(httpx.Auth):
         if error is not None:
             raise error
         reader = Reader(f"the login of {self._peer.title}")
+        response.read()
         payload: object = None
         try:
-            response.read()
             payload = response.json()
         except (ValueError, RecursionError):
             payload = None

@@ -19,7 +19,7 @@ from carbonaware_prefect.sources.http import Limits
 from carbonaware_prefect.sources.http_source import HttpSource
 from carbonaware_prefect.sources.watttime import WattTime
 
-__all__ = ["CASES", "ISSUED", "MIDNIGHT", "Case", "Point"]
+__all__ = ["CASES", "ISSUED", "MIDNIGHT", "Case", "Point", "case_of"]
 
 MIDNIGHT = datetime(2026, 11, 21, tzinfo=timezone.utc)
 ISSUED = MIDNIGHT - timedelta(minutes=7)
@@ -281,3 +281,8 @@ CASES = (
         carbon_aware_sdk,
     ),
 )
+
+
+def case_of(name: str) -> Case:
+    """The case of that name."""
+    return next(case for case in CASES if case.name == name)

@@ -19,7 +19,7 @@ from carbonaware_prefect.errors import (
     SourceUnreachableError,
 )
 from carbonaware_prefect.sources.http import Limits
-from tests.sources.contract.cases import CASES, TOKEN, Case
+from tests.sources.contract.cases import CASES, TOKEN, Case, case_of
 from tests.sources.contract.server import Api, Asked, Reply, json_reply, serve
 
 TYPED = (
@@ -78,11 +78,6 @@ class Play:
             assert secret not in text
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "*")
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[Api]:
     """The server that all tests share, one after the other."""
@@ -122,6 +117,6 @@ def exchange(
     """As ``play``; and once more with the reply given to WattTime's login."""
     caplog.set_level(logging.DEBUG)
     if request.param == "login":
-        case = next(case for case in CASES if case.name == "watttime")
+        case = case_of("watttime")
         return Play(case, api, caplog, at_login=True)
     return Play(request.param, api, caplog)

@@ -224,12 +224,12 @@ class _Attempt:
             with closing(response):
                 error = error_of(response, self._peer)
                 if error is not None:
-                    self.told_to_wait = retry_after(response) is not None
                     raise error
                 return self._decode(response)
 
     def _bind(self, response: httpx.Response) -> None:
         """Bound the body of each response, a login's too, before anyone reads it."""
+        self.told_to_wait = retry_after(response) is not None
         assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101
         response.stream = _Body(response.stream, self)
 

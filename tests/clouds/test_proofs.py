@@ -23,7 +23,7 @@ from carbonaware_prefect.clouds.proofs import (
 
 ASKERS: list[Callable[[], Conversation]] = [ask_aws, ask_azure, ask_ecs, ask_gcp]
 
-documents = st.dictionaries(
+documents: st.SearchStrategy[dict[str, object]] = st.dictionaries(
     st.sampled_from(
         [
             "accountId",

@@ -89,10 +89,14 @@ async def _ask_all(services: Sequence[Service], seconds: float) -> list[Probe]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_GRACE_SECONDS / 2)
-    return [
-        task.result() if task.done() and not task.cancelled() else service.silent
-        for task, service in zip(tasks, services, strict=True)
-    ]
+    return [_outcome(task, each) for task, each in zip(tasks, services, strict=True)]
+
+
+def _outcome(task: asyncio.Future[Probe], service: Service) -> Probe:
+    if not task.done() or task.cancelled():
+        return service.silent
+    error = task.exception()
+    return _failed(service, error) if error is not None else task.result()
 
 
 async def _converse(client: httpx.AsyncClient, service: Service) -> Probe:
@@ -135,6 +139,6 @@ def _lower(headers: httpx.Headers) -> Mapping[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _failed(service: Service, error: Exception) -> Probe:
+def _failed(service: Service, error: BaseException) -> Probe:
     detail = f"could not be asked: {type(error).__name__}"
     return replace(service.silent, outcome=Outcome.SKIPPED, detail=detail)

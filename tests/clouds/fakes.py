@@ -8,6 +8,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from types import TracebackType
 from typing import ClassVar
 
@@ -78,6 +79,7 @@ class Fake:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65_536  # head and body in one segment, else the client waits 40 ms
 
             def handle_any(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -391,6 +393,32 @@ class ImitatedProxy(Ec2):
         """As EC2 does, for absolute URLs too."""
         path = "/" + asked.path.split("/", 3)[-1]
         return super().answer(Asked(asked.method, path, asked.headers))
+
+
+class NotHttp:
+    """Something that answers, but in no HTTP."""
+
+    def __enter__(self) -> str:
+        class Handler(StreamRequestHandler):
+            def handle(self) -> None:
+                self.rfile.readline()
+                self.wfile.write(b"\x00\xffSSH-2.0-nonsense\r\n\r\n")
+
+        self._server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class FullBacklog:

@@ -23,6 +23,7 @@ from tests.clouds.fakes import (
     Google,
     Hetzner,
     ImitatedProxy,
+    NotHttp,
     NoTokens,
     OpenStack,
     Oracle,
@@ -119,6 +120,21 @@ def test_an_answer_without_proof_is_no_cloud(surround: Surround, told: Told) -> 
         detection = look_around(known, surround(service.url))
     assert detection.place is None
     assert detection.verdict is Verdict.NOTHING
+    assert {outcome for _, outcome in outcomes(detection)} == {Outcome.UNPROVEN}
+
+
+def test_a_huge_answer_is_not_read_to_its_end(surround: Surround) -> None:
+    """More than any metadata could be is refused as such."""
+    with Parrot(Told(body=b" " * 10_000_000)) as service:
+        detection = look_around(known, surround(service.url))
+    assert all("larger" in p.detail for p in detection.probes if p.step is Step.METADATA)
+
+
+def test_what_speaks_no_http_is_no_cloud(surround: Surround) -> None:
+    """Any other protocol on that address."""
+    with NotHttp() as url:
+        detection = look_around(known, surround(url))
+    assert {outcome for _, outcome in outcomes(detection)} == {Outcome.UNPROVEN}
 
 
 @pytest.mark.parametrize(

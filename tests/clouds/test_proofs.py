@@ -36,7 +36,7 @@ documents: st.SearchStrategy[dict[str, object]] = st.dictionaries(
         ]
     ),
     st.sampled_from(["eu-central-1", "westeurope", "us-central1", "", None, 7, [], {}])
-    | st.text(max_size=20),
+    | st.text("aeiuwz019-:", max_size=20),
 )
 bodies = st.binary(max_size=200) | documents.map(lambda each: json.dumps(each).encode())
 replies: st.SearchStrategy[Reply] = st.sampled_from(Silence) | st.builds(

@@ -18,7 +18,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from carbonaware_prefect.demo.chart import Chart
+from carbonaware_prefect.charts.terminal import Chart
 
 __all__ = ["Actor", "LiveShow", "PlainShow", "Show", "show_on"]
 

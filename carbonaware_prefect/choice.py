@@ -7,10 +7,15 @@ start now, because a fault must never cost a run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from carbonaware_prefect.clouds.places import resolve_zone
+from carbonaware_prefect.catalogue import open_source
+from carbonaware_prefect.chain import Answer, ChainSource
+from carbonaware_prefect.clouds.detection import where_am_i
+from carbonaware_prefect.clouds.findings import Detection
+from carbonaware_prefect.clouds.places import Place, resolve_place, resolve_zone
 from carbonaware_prefect.core import (
     Decision,
     Forecast,
@@ -19,13 +24,15 @@ from carbonaware_prefect.core import (
     Reason,
     Request,
     decide,
+    find_slot,
     run_now,
 )
 from carbonaware_prefect.errors import (
     CarbonAwareError,
     InvalidInputError,
     NoForecastError,
-    UnknownSourceError,
+    NoSlotError,
+    UnknownPlaceError,
 )
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
@@ -33,14 +40,12 @@ from carbonaware_prefect.settings import (
     DEFAULT_WINDOW,
     Settings,
 )
-from carbonaware_prefect.sources.base import FixedSource, Source
-from carbonaware_prefect.sources.file import FileSource
-from carbonaware_prefect.sources.typical import TypicalSource
+from carbonaware_prefect.sources.base import Source
 
-__all__ = ["Ask", "SourceLike", "choose", "open_source", "policy_for"]
+__all__ = ["Ask", "SourceLike", "choose", "consult", "find_place", "policy_for"]
 
 SourceLike = str | Source | Forecast
-"""A source by name (``"typical"``, ``"file:PATH"``), a `Source`, or a fixed `Forecast`."""
+"""A source by name (``"auto"``, ``"typical"``, ``"file:PATH"``), a `Source`, a `Forecast`."""
 
 _REMEDY = (
     "give provider and region, or zone, in the call, or set CARBONAWARE_PROVIDER and "
@@ -74,22 +79,24 @@ class Ask:
         """
         Policy(window=self.window, duration=self.duration, minimum_wait=self.minimum_wait)
         resolve_zone(provider=self.provider, region=self.region, zone=self.zone)
-        open_source(self.source)
+        # Without settings: what runs elsewhere has other credentials, but the same names.
+        open_source(self.source, Settings.model_construct())
         return self
 
-    def policy(self, settings: Settings) -> Policy:
+    def policy(self, settings: Settings, *, detect: bool = False) -> Policy:
         """The policy, with the environment filling in what the call left open."""
-        said = self if self._names_a_place() else settings
+        place, _ = find_place(self, settings, detect=detect)
         return Policy(
             window=_fill(self.window, DEFAULT_WINDOW, settings.window),
             duration=_fill(self.duration, DEFAULT_DURATION, settings.duration),
             minimum_wait=_fill(
                 self.minimum_wait, DEFAULT_MINIMUM_WAIT, settings.minimum_wait
             ),
-            zone=resolve_zone(provider=said.provider, region=said.region, zone=said.zone),
+            zone=None if place is None else place.zone,
         )
 
-    def _names_a_place(self) -> bool:
+    def names_a_place(self) -> bool:
+        """Whether the call says where the work runs."""
         return any((self.region, self.provider, self.zone))
 
 
@@ -97,28 +104,39 @@ def _fill(said: timedelta, default: timedelta, environment: timedelta | None) ->
     return environment if said is default and environment is not None else said
 
 
-def open_source(source: object) -> Source:
-    """The source that a name, a source or a fixed forecast stands for.
+def find_place(
+    ask: Ask, settings: Settings, *, detect: bool = True
+) -> tuple[Place | None, Detection | None]:
+    """Where the work runs: as the call says, else the environment, else as detected.
+
+    Args:
+        ask: what the call said.
+        settings: what the environment says.
+        detect: whether to look for a cloud; ``CARBONAWARE_DETECT=0`` forbids it too.
+
+    Returns:
+        The place, None when nobody can tell; and what detection found, None when there
+        was no need to ask it.
 
     Raises:
-        UnknownSourceError: (a ValueError) nothing of that name.
+        UnknownPlaceError: (a ValueError) the environment names a place that is unknown.
     """
-    if source is None:
-        return TypicalSource()
-    if isinstance(source, Forecast):
-        return FixedSource(source)
-    if not isinstance(source, str):
-        if isinstance(source, Source):
-            return source
-        msg = f"source must be a name, a Source or a Forecast, got {source!r}"
-        raise UnknownSourceError(msg)
-    name, _, path = source.strip().partition(":")
-    if name.lower() in {"typical", "auto"} and not path:
-        return TypicalSource()
-    if name.lower() == "file" and path:
-        return FileSource(path)
-    msg = f"unknown forecast source {source!r}; allowed are 'typical', 'auto', 'file:PATH'"
-    raise UnknownSourceError(msg)
+    said = ask if ask.names_a_place() else settings
+    place = resolve_place(provider=said.provider, region=said.region, zone=said.zone)
+    if place is not None or not (detect and settings.detect):
+        return place, None
+    detection = where_am_i(_in_the_map)
+    if detection.place is None:
+        return None, detection
+    provider, region = detection.place
+    return resolve_place(provider=provider, region=region), detection
+
+
+def _in_the_map(provider: str, region: str) -> bool:
+    try:
+        return resolve_place(provider=provider, region=region) is not None
+    except UnknownPlaceError:
+        return False
 
 
 def policy_for(ask: Ask) -> Policy:
@@ -129,13 +147,20 @@ def policy_for(ask: Ask) -> Policy:
         return ask.policy(Settings.model_construct())
 
 
-def choose(ask: Ask, *, nominal_start: datetime, now: datetime) -> Decision:
+def choose(
+    ask: Ask,
+    *,
+    nominal_start: datetime,
+    now: datetime,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Decision:
     """Decide for a run that would have started at ``nominal_start``. Raises nothing.
 
     Args:
         ask: what the call said, checked.
         nominal_start: when the run would have started without us (aware).
         now: the present (aware).
+        tell: takes a sentence for the log on what was detected.
 
     Returns:
         The decision; any fault on the way (settings, place, source, forecast) makes it
@@ -143,33 +168,100 @@ def choose(ask: Ask, *, nominal_start: datetime, now: datetime) -> Decision:
     """
     try:
         settings = Settings.read()
-        request = ask.policy(settings).bind(nominal_start)
-        source = open_source(settings.source if ask.source is None else ask.source)
+        source = open_source(
+            settings.source if ask.source is None else ask.source, settings
+        )
+        needs_zone = bool(getattr(source, "needs_zone", False))
+        place, detection = find_place(ask, settings, detect=needs_zone)
+        policy = ask.policy(settings)
     except InvalidInputError as error:
         request = policy_for(ask).bind(nominal_start)
         return run_now(request, Reason.INVALID_SETTING, str(error))
-    return _consult(source, request, now)
+    if place is not None:
+        policy = replace(policy, zone=place.zone)
+    if detection is not None and place is not None:
+        tell(f"Nobody said where this runs; {detection.sentence}, zone {place.zone}")
+    request = policy.bind(nominal_start)
+    if place is None and needs_zone:
+        return run_now(request, Reason.NO_PLACE, _nowhere(detection))
+    return consult(source, request, now)
 
 
-def _consult(source: Source, request: Request, now: datetime) -> Decision:
-    if request.zone is None and isinstance(source, TypicalSource):
-        return run_now(request, Reason.NO_PLACE, f"nobody said where this runs; {_REMEDY}")
-    asked = Interval(request.earliest, request.latest_start + request.duration)
+def _nowhere(detection: Detection | None) -> str:
+    if detection is None:
+        return f"nobody said where this runs, and detection is switched off; {_REMEDY}"
+    # Without detection's own remedy, which is part of ours.
+    found = detection.sentence.rpartition("; ")[0]
+    tried = ", ".join(dict.fromkeys(probe.asked for probe in detection.probes))
+    looked = f" (looked at: {tried})" if tried else ""
+    return f"nobody said where this runs, and detection says: {found}{looked}; {_REMEDY}"
+
+
+def consult(source: Source, request: Request, now: datetime) -> Decision:
+    """Decide by what a source forecasts; its faults make it ``run now``."""
+    end = request.latest_start + request.duration
     try:
-        forecast = source.fetch(request.zone, asked)
-        return decide(request, forecast, now)
+        answer = _ask(source, request, Interval(request.earliest, end), now)
+        decision = decide(request, answer.forecast, now)
     except NoForecastError as error:
-        return _failed(source, request, Reason.NO_FORECAST, str(error))
-    except CarbonAwareError as error:
-        return _failed(source, request, Reason.SOURCE_FAILED, str(error))
+        return _failed(source, request, Reason.NO_FORECAST, error)
     except Exception as error:  # noqa: BLE001  a user's own source may raise anything
+        return _failed(source, request, Reason.SOURCE_FAILED, error)
+    return _with_notes(decision, answer, end)
+
+
+def _ask(source: Source, request: Request, asked: Interval, now: datetime) -> Answer:
+    if not isinstance(source, ChainSource):
+        forecast = source.fetch(request.zone, asked)
+        return Answer(forecast=forecast, source_name=_name(source))
+
+    def look(forecast: Forecast) -> str | None:
+        # Past the window no forecast is of use, and that is for `decide` to say.
+        if now > request.latest_start:
+            return None
+        try:
+            find_slot(
+                forecast,
+                earliest=max(now, request.earliest),
+                latest_start=request.latest_start,
+                duration=request.duration,
+            )
+        except NoSlotError as error:
+            return str(error)
+        return None
+
+    return source.ask(request.zone, asked, look=look)
+
+
+def _with_notes(decision: Decision, answer: Answer, end: datetime) -> Decision:
+    """The decision, with what limits it in its sentence."""
+    notes = []
+    known = answer.forecast.end
+    if decision.slot is not None and known < end:
+        notes.append(f"the forecast ends at {known:%Y-%m-%d %H:%M} UTC, before the window")
+    failures = tuple(f"{name}: {reason}" for name, reason in answer.failures)
+    if failures:
+        notes.append(f"{answer.source_name} answered, after {'; '.join(failures)}")
+    sentence = decision.sentence + "".join(f" ({note})" for note in notes)
+    return replace(
+        decision,
+        sentence=sentence,
+        source=decision.source or answer.source_name,
+        failures=failures,
+    )
+
+
+def _failed(source: Source, request: Request, reason: Reason, error: Exception) -> Decision:
+    fault = str(error)
+    if not isinstance(error, CarbonAwareError):
         fault = f"{type(error).__name__}: {error}"
-        return _failed(source, request, Reason.SOURCE_FAILED, fault)
-
-
-def _failed(source: Source, request: Request, reason: Reason, fault: str) -> Decision:
     because = f"the forecast source {_name(source)!r} did not help: {fault}"
-    return replace(run_now(request, reason, because), source=_name(source))
+    told = getattr(error, "failures", ())
+    return replace(
+        run_now(request, reason, because),
+        source=_name(source),
+        failures=tuple(f"{name}: {why}" for name, why in told),
+    )
 
 
 def _name(source: Source) -> str:

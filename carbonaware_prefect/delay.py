@@ -57,7 +57,8 @@ def carbonaware_delay(
         region: cloud region; implies its provider where the name is unique.
         provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
         zone: grid zone (``"DE"``) instead of provider and region.
-        source: forecast source; by default ``"typical"``, the embedded table.
+        source: forecast source, see docs/sources.md; by default ``"typical"``, the
+            embedded table, or ``"auto"`` where credentials are set.
 
     Returns:
         What was decided, after the wait.
@@ -121,8 +122,8 @@ def _remaining(moment: datetime) -> float:
 
 def _begin(ask: Ask) -> tuple[Decision, Logger]:
     now = utc_now()
-    decision = choose(ask, nominal_start=now, now=now)
     logger = logger_here()
+    decision = choose(ask, nominal_start=now, now=now, tell=logger.info)
     log_decision(logger, decision)
     _record(decision, now, logger)
     return decision, logger
@@ -130,7 +131,8 @@ def _begin(ask: Ask) -> tuple[Decision, Logger]:
 
 def log_decision(logger: Logger, decision: Decision) -> None:
     """Say what was decided, as a warning where the user can mend something."""
-    level = logging.WARNING if decision.reason in _WARNINGS else logging.INFO
+    mendable = decision.reason in _WARNINGS or decision.failures
+    level = logging.WARNING if mendable else logging.INFO
     logger.log(level, decision.sentence)
 
 

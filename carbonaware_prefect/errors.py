@@ -13,7 +13,8 @@
     │   ├── SourceRefusedError                      credentials missing, wrong or short
     │   ├── SourceRateLimitedError                  asked too often; carries ``retry_after``
     │   ├── SourceUnreachableError                  no answer in time
-    │   └── SourceMalformedError                    an answer that makes no sense
+    │   ├── SourceMalformedError                    an answer that makes no sense
+    │   └── SourcesFailedError                      all of a chain; carries ``failures``
     └── RescheduleError              (RuntimeError) the run cannot be put back to Scheduled
 
 A class exists for each thing a caller can *do* differently. Messages say what was
@@ -36,6 +37,7 @@ __all__ = [
     "SourceRateLimitedError",
     "SourceRefusedError",
     "SourceUnreachableError",
+    "SourcesFailedError",
     "UnknownPlaceError",
     "UnknownSourceError",
 ]
@@ -102,6 +104,17 @@ class SourceUnreachableError(SourceError):
 
 class SourceMalformedError(SourceError):
     """The source answered with something that is no forecast."""
+
+
+class SourcesFailedError(SourceError):
+    """No source of a chain delivered.
+
+    ``failures`` holds the name of each source and why it did not.
+    """
+
+    def __init__(self, message: str, failures: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(message)
+        self.failures = failures
 
 
 class RescheduleError(CarbonAwareError, RuntimeError):

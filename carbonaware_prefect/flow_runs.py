@@ -43,6 +43,8 @@ PREFIX = "carbonaware"
 # A slot's start survives the server's rounding, not more.
 _SAME_SECONDS = 1.0
 _CALL_SECONDS = 10.0
+# Of a label with free text.
+_LONGEST = 500
 Label = str | int | float | bool
 
 
@@ -177,6 +179,7 @@ def labels_for(
         "reason": decision.reason.value,
         "zone": request.zone,
         "source": decision.source,
+        "source_failures": "; ".join(decision.failures)[:_LONGEST] or None,
         "signal": decision.signal,
         "intensity_nominal": _rounded(decision.intensity_nominal),
         "intensity_slot": _rounded(decision.intensity_slot),

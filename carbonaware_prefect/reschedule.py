@@ -133,7 +133,8 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     if call.flow_run is not None:
         plan = flow_runs.read_plan(call.flow_run.labels, call.key)
     if plan is None:
-        decision, moves = choose(call.ask, nominal_start=now, now=now), 0
+        tell = call.logger.info
+        decision, moves = choose(call.ask, nominal_start=now, now=now, tell=tell), 0
         log_decision(call.logger, decision)
         if not decision.wait:
             _record(call, decision, now, moves)

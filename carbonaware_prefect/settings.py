@@ -5,11 +5,13 @@ Durations are ISO 8601 (``PT6H``) or short (``6h``, ``90m``, ``1h30m``).
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carbonaware_prefect.errors import InvalidSettingError
@@ -69,6 +71,7 @@ def _empty_is_none(value: Any) -> Any:
 Positive = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 NotNegative = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Text = Annotated[str | None, BeforeValidator(_empty_is_none)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 
 
 class Settings(BaseSettings):
@@ -81,8 +84,20 @@ class Settings(BaseSettings):
         provider: ``CARBONAWARE_PROVIDER``, cloud provider.
         region: ``CARBONAWARE_REGION``, cloud region.
         zone: ``CARBONAWARE_ZONE``, grid zone; wins over provider and region.
-        source: ``CARBONAWARE_SOURCE``, forecast source, e.g. ``typical`` or
-            ``file:/data/forecast.csv``.
+        source: ``CARBONAWARE_SOURCE``, forecast source, e.g. ``auto``, ``typical``,
+            ``energy_charts,typical`` or ``file:/data/forecast.csv``.
+        allow_typical: ``CARBONAWARE_ALLOW_TYPICAL``, whether ``auto`` ends in typical
+            days when no live source delivers.
+        source_timeout: ``CARBONAWARE_SOURCE_TIMEOUT``, time for all sources together.
+        detect: ``CARBONAWARE_DETECT``, whether to look for the cloud we run in where
+            nobody says a place.
+        cache_dir: ``CARBONAWARE_CACHE_DIR``, folder of the forecasts that the processes
+            of a machine share; empty keeps them within each process.
+        electricity_maps_key, watttime_username, watttime_password: credentials.
+        sdk_url, sdk_signal: where a Carbon Aware SDK server is, and what its backend
+            measures.
+        sdk_locations: its location names by zone, ``DE=germanywestcentral,FR=...``.
+        *_url: base URLs of the other sources, for mirrors and proxies.
     """
 
     model_config = SettingsConfigDict(
@@ -96,6 +111,21 @@ class Settings(BaseSettings):
     region: Text = None
     zone: Text = None
     source: Text = None
+    allow_typical: bool = True
+    source_timeout: Positive = timedelta(seconds=10)
+    detect: bool = True
+    cache_dir: str | None = None
+    electricity_maps_key: Secret = None
+    electricity_maps_url: Text = None
+    watttime_username: Text = None
+    watttime_password: Secret = None
+    watttime_url: Text = None
+    sdk_url: Text = None
+    sdk_signal: Literal["average", "marginal"] | None = None
+    sdk_locations: Text = None
+    gb_carbon_intensity_url: Text = None
+    energy_charts_url: Text = None
+    carbonaware_scheduler_url: Text = None
 
     @classmethod
     def read(cls) -> Settings:
@@ -106,15 +136,26 @@ class Settings(BaseSettings):
                 what is allowed.
         """
         try:
-            return cls()
+            # An empty variable counts as none, but here it says something.
+            uncached = os.environ.get(f"{_PREFIX}CACHE_DIR", "-").strip() == ""
+            return cls(cache_dir="") if uncached else cls()
         except ValidationError as error:
             raise InvalidSettingError(_explain(error)) from None
 
 
 def _explain(error: ValidationError) -> str:
     faults = [
-        f"{_PREFIX}{str(fault['loc'][0]).upper()}={fault['input']!r}: "
+        f"{_PREFIX}{str(fault['loc'][0]).upper()}={_shown(fault)}: "
         + _FAULTS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
         for fault in error.errors()
     ]
     return "; ".join(faults)
+
+
+def _shown(fault: ErrorDetails) -> str:
+    """What the variable holds, unless that is a secret."""
+    field = Settings.model_fields.get(str(fault["loc"][0]))
+    secret = field is None or "SecretStr" in str(field.annotation)
+    # A URL may hold a password, a name belongs to somebody.
+    personal = str(fault["loc"][0]).endswith(("_url", "_username"))
+    return "(not shown)" if secret or personal else repr(fault["input"])

@@ -77,7 +77,8 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
             may change. A call may give its own: ``delay("stage-2")``, ``delay.map(keys)``.
         wait: ``"auto"``, ``"reschedule"`` (an error where that is impossible) or
             ``"in_process"``.
-        source: forecast source; by default ``"typical"``, the embedded table.
+        source: forecast source, see docs/sources.md; by default ``"typical"``, the
+            embedded table, or ``"auto"`` where credentials are set.
         minimum_wait: a nearer slot is waited for in process.
         **task_kwargs: for `prefect.task`. ``persist_result`` and the cache settings are
             fixed, because a cached delay would not look again.

@@ -146,6 +146,7 @@ class Decision:
             when the forecast does not cover it.
         source: name of the forecast source, or None.
         signal: ``average`` or ``marginal``, or None without a forecast.
+        failures: which sources did not deliver before that one, and why.
     """
 
     wait: bool
@@ -156,6 +157,7 @@ class Decision:
     intensity_nominal: float | None = None
     source: str | None = None
     signal: Signal | None = None
+    failures: tuple[str, ...] = ()
 
     @property
     def intensity_slot(self) -> float | None:

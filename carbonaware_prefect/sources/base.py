@@ -39,6 +39,8 @@ class SourceInfo:
         attribution: the credit its licence or terms ask for.
         licence: the terms of the data.
         url: where to read more.
+        max_age: how long one answer may serve: no longer than until the next one is
+            published, as far as that is known.
     """
 
     name: str
@@ -51,6 +53,7 @@ class SourceInfo:
     attribution: str
     licence: str
     url: str
+    max_age: timedelta = timedelta(minutes=15)
 
 
 @runtime_checkable

@@ -20,13 +20,13 @@ from carbonaware_prefect.sources.peer import peer_at
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import Piece, end_after, forecast_of
 
-__all__ = ["CarbonAwareSdk"]
+__all__ = ["INFO", "CarbonAwareSdk"]
 
 _LONGEST_MINUTES = 24 * 60
 # Written where the backend gave null.
 _ABSENT = -1
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="carbon_aware_sdk",
     title="Carbon Aware SDK",
     signal="average",
@@ -37,6 +37,7 @@ _INFO = SourceInfo(
     attribution="Carbon Aware SDK (Green Software Foundation); credit its backend, too",
     licence="that of its backend",
     url="https://carbon-aware-sdk.greensoftware.foundation",
+    max_age=timedelta(minutes=5),
 )
 
 
@@ -61,8 +62,8 @@ class CarbonAwareSdk(HttpSource):
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(
-            info=replace(_INFO, signal=signal),
-            peer=peer_at(base_url, _INFO.title),
+            info=replace(INFO, signal=signal),
+            peer=peer_at(base_url, INFO.title),
             limits=limits,
         )
         self._locations = None if locations is None else dict(locations)

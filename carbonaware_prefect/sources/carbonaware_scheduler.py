@@ -26,14 +26,14 @@ from carbonaware_prefect.sources.peer import peer_at
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import Piece, end_after, forecast_of
 
-__all__ = ["CarbonAwareScheduler"]
+__all__ = ["INFO", "CarbonAwareScheduler"]
 
 _STEP = timedelta(minutes=5)
 _HORIZON = timedelta(hours=24)
 _GRAMS_PER_KWH = 0.45359237
 _CASES = ("ideal", "naive_case", "median_case", "worst_case")
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="carbonaware_scheduler",
     title="CarbonAware Scheduler",
     signal="marginal",
@@ -44,6 +44,7 @@ _INFO = SourceInfo(
     attribution="CarbonAware Scheduler API (carbonaware.dev), with data of WattTime",
     licence="no terms published; the data are WattTime's",
     url="https://scheduler.carbonaware.dev",
+    max_age=timedelta(minutes=5),
 )
 
 
@@ -67,7 +68,7 @@ class CarbonAwareScheduler(HttpSource):
         base_url: str = "https://scheduler.carbonaware.dev",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__(info=_INFO, peer=peer_at(base_url, _INFO.title), limits=limits)
+        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)
         self._regions = dict(regions)
         self._now = now
 

@@ -29,7 +29,7 @@ from carbonaware_prefect.sources.peer import Peer, peer_at, reveal
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import end_after, forecast_of, step_between
 
-__all__ = ["ElectricityMaps"]
+__all__ = ["INFO", "ElectricityMaps"]
 
 Granularity = Literal["5_minutes", "15_minutes", "hourly"]
 
@@ -41,7 +41,7 @@ _STEPS: dict[object, timedelta] = {
 _HORIZONS = (6, 24, 48, 72)
 _ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*", re.ASCII)
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="electricity_maps",
     title="Electricity Maps",
     signal="average",
@@ -103,14 +103,14 @@ class ElectricityMaps(HttpSource):
             raise InvalidSettingError(msg)
         peer = peer_at(
             base_url,
-            _INFO.title,
+            INFO.title,
             credential_origin=credential_origin,
             refusal_hint=(
                 "Is the zone in the plan, and the forecast? "
                 "It refuses in the same words when asked too often."
             ),
         )
-        super().__init__(info=_INFO, peer=peer, limits=limits, auth=_Key(key, peer))
+        super().__init__(info=INFO, peer=peer, limits=limits, auth=_Key(key, peer))
         self._url = f"{peer.base_url}/{version}/carbon-intensity/forecast"
         self._parameters = {
             "horizonHours": str(horizon_hours),

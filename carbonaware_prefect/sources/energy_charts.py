@@ -24,7 +24,7 @@ from carbonaware_prefect.sources.series import (
     step_between,
 )
 
-__all__ = ["EnergyCharts"]
+__all__ = ["INFO", "EnergyCharts"]
 
 # Countries only: for a bidding zone (SE-SE3, DK-DK1) its country's mean would be a guess.
 _COUNTRIES = (
@@ -33,7 +33,7 @@ _COUNTRIES = (
 )
 _QUARTER = timedelta(minutes=15)
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="energy_charts",
     title="Energy-Charts",
     signal="average",
@@ -66,7 +66,7 @@ class EnergyCharts(HttpSource):
         base_url: str = "https://api.energy-charts.info",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__(info=_INFO, peer=peer_at(base_url, _INFO.title), limits=limits)
+        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:  # noqa: ARG002
         """The question for a country; the reply's range is the same for every interval."""

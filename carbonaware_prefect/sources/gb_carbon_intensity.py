@@ -21,14 +21,14 @@ from carbonaware_prefect.sources.peer import peer_at
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import Piece, forecast_of
 
-__all__ = ["GbCarbonIntensity"]
+__all__ = ["INFO", "GbCarbonIntensity"]
 
 _REGION = re.compile(r"GB-([1-9]|1[0-7])", re.ASCII)
 # The API refuses longer ranges.
 _LONGEST = timedelta(days=14)
 _MINUTE = timedelta(minutes=1)
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="gb_carbon_intensity",
     title="GB Carbon Intensity",
     signal="average",
@@ -58,7 +58,7 @@ class GbCarbonIntensity(HttpSource):
         base_url: str = "https://api.carbonintensity.org.uk",
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__(info=_INFO, peer=peer_at(base_url, _INFO.title), limits=limits)
+        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:
         """The question for exactly the interval, to the minute."""

@@ -19,8 +19,9 @@ from zoneinfo import ZoneInfo
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
 from carbonaware_prefect.errors import NoForecastError
+from carbonaware_prefect.sources.base import SourceInfo
 
-__all__ = ["TypicalDays", "TypicalSource", "known_zones"]
+__all__ = ["TypicalDays", "TypicalSource", "describe", "known_zones"]
 
 _HOUR = timedelta(hours=1)
 _SATURDAY = 5
@@ -114,6 +115,22 @@ def _tables() -> Mapping[str, TypicalDays]:
 def known_zones() -> tuple[str, ...]:
     """The zones that have typical days, with the parts of those zones, sorted."""
     return tuple(sorted({*_tables(), *_PART_OF}))
+
+
+def describe() -> SourceInfo:
+    """What typical days know, and whom to credit."""
+    return SourceInfo(
+        name=TypicalSource.name,
+        title="Typical days",
+        signal=TypicalSource.signal,
+        zones=frozenset(known_zones()),
+        coverage=f"the grids in its table: {', '.join(known_zones())}",
+        resolution=_HOUR,
+        horizon=None,
+        attribution="; ".join(sorted({table.source for table in _tables().values()})),
+        licence="; ".join(sorted({table.licence for table in _tables().values()})),
+        url="https://github.com/aamyli/CarbonCast",
+    )
 
 
 class TypicalSource:

@@ -26,7 +26,7 @@ from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import end_after, forecast_of
 from carbonaware_prefect.sources.status import error_of
 
-__all__ = ["WattTime"]
+__all__ = ["INFO", "WattTime", "is_own_code"]
 
 _GRAMS_PER_KWH = 0.45359237
 """One pound per MWh (exact by definition)."""
@@ -38,7 +38,7 @@ _TOKEN_SECONDS = 25 * 60
 _LONGEST_HORIZON = 72
 _LONGEST_STEP = 3600
 
-_INFO = SourceInfo(
+INFO = SourceInfo(
     name="watttime",
     title="WattTime",
     signal="marginal",
@@ -49,7 +49,13 @@ _INFO = SourceInfo(
     attribution="WattTime (watttime.org)",
     licence="proprietary; data not to be shared without a licence",
     url="https://docs.watttime.org",
+    max_age=timedelta(minutes=5),
 )
+
+
+def is_own_code(zone: str) -> bool:
+    """Whether that is one of WattTime's own region codes, which it takes as a zone."""
+    return _OWN_CODE.fullmatch(zone) is not None
 
 
 class _Login(httpx.Auth):
@@ -150,12 +156,12 @@ class WattTime(HttpSource):
             raise InvalidSettingError(msg)
         peer = peer_at(
             base_url,
-            _INFO.title,
+            INFO.title,
             credential_origin=credential_origin,
             refusal_hint="A free account reaches CAISO_NORTH only.",
         )
         auth = _Login(username, password, peer)
-        super().__init__(info=_INFO, peer=peer, limits=limits, auth=auth)
+        super().__init__(info=INFO, peer=peer, limits=limits, auth=auth)
         self._regions = dict(regions)
         self._horizon_hours = horizon_hours
 

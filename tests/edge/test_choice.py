@@ -13,14 +13,15 @@ from carbonaware_prefect import (
     carbonaware_delay_decorator,
     carbonaware_delay_task,
 )
-from carbonaware_prefect.choice import Ask, choose, open_source
+from carbonaware_prefect.catalogue import open_source
+from carbonaware_prefect.choice import Ask, choose
 from carbonaware_prefect.core import Forecast, Interval, Reason, Signal
 from carbonaware_prefect.errors import (
     InvalidInputError,
     SourceUnreachableError,
     UnknownPlaceError,
     UnknownSourceError,
-)
+)from carbonaware_prefect.settings import Settings
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -180,10 +181,12 @@ def test_sources_by_name(tmp_path: Path) -> None:
     """``typical``, ``auto`` and ``file:PATH`` name sources; a Source stands for itself."""
     broken = Broken(OSError())
 
-    assert open_source(None).name == open_source("auto").name == "typical"
-    assert open_source(f"file:{tmp_path}/forecast.csv").name == "file"
-    assert open_source(broken) is broken
-    assert open_source(dipping()).name == "test"
+    nothing = Settings.model_construct()
+    assert open_source(None, nothing).name == "typical"
+    assert open_source("auto", nothing).name == "auto"
+    assert open_source(f"file:{tmp_path}/forecast.csv", nothing).name == "file"
+    assert open_source(broken, nothing) is broken
+    assert open_source(dipping(), nothing).name == "test"
 
 
 def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:

@@ -1,0 +1,387 @@
+"""One request per zone, source and publication, however many runs ask.
+
+Within a process by memory and a lock per question; across the processes of a machine by
+a JSON file and a file lock (filelock) per question. Nothing is pickled. A file that
+makes no sense is discarded; a folder that cannot be written leaves the memory alone.
+
+The question is widened to one that many runs share: from the full hour to as far as the
+source looks ahead. Failures are remembered too, for seconds, so that a hundred runs
+don't each wait for a dead source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import platformdirs
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from carbonaware_prefect.core import Forecast, Interval, Signal
+from carbonaware_prefect.core.intervals import from_microseconds, to_microseconds
+from carbonaware_prefect.errors import (
+    CarbonAwareError,
+    NoForecastError,
+    SourceError,
+    SourceMalformedError,
+    SourceRateLimitedError,
+    SourceRefusedError,
+    SourceUnreachableError,
+)
+from carbonaware_prefect.sources.base import DescribedSource, SourceInfo
+
+__all__ = ["CachedSource", "ForecastCache", "cache_in", "fingerprint"]
+
+_HOUR = timedelta(hours=1)
+_HORIZON = timedelta(hours=72)
+_FAILURE_AGE = timedelta(seconds=15)
+_LONGEST_FAILURE_AGE = timedelta(seconds=60)
+# A clock may be set back a little between writing and reading.
+_CLOCK_SLACK = timedelta(seconds=60)
+_FORMAT = 1
+_LARGEST = 8 * 1024 * 1024
+_MEMORY = 512
+_OLD = timedelta(days=2)
+_ERRORS: dict[str, type[CarbonAwareError]] = {
+    error.__name__: error
+    for error in (
+        NoForecastError,
+        SourceError,
+        SourceMalformedError,
+        SourceRateLimitedError,
+        SourceRefusedError,
+        SourceUnreachableError,
+    )
+}
+
+
+def fingerprint(secret: SecretStr) -> str:
+    """Tells credentials apart without giving them away; part of a digest itself.
+
+    Eight bytes: too little to prove a guess, enough that two keys of one machine differ.
+    """
+    value = secret.get_secret_value().encode()
+    return hashlib.blake2b(value, digest_size=8, person=b"carbonaware").hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What one request came to: a forecast, or an error by name and message."""
+
+    fetched_at: datetime
+    begin: datetime
+    forecast: Forecast | None = None
+    error: tuple[str, str, float | None] | None = None
+
+    def serves(self, asked: Interval, now: datetime, max_age: timedelta) -> bool:
+        limit = max_age if self.error is None else self._failure_age()
+        return -_CLOCK_SLACK <= now - self.fetched_at < limit and self.begin <= asked.start
+
+    def _failure_age(self) -> timedelta:
+        wait = self.error[2] if self.error is not None else None
+        asked = timedelta(seconds=wait) if wait is not None else _FAILURE_AGE
+        return min(max(asked, _FAILURE_AGE), _LONGEST_FAILURE_AGE)
+
+    def dump(self) -> str:
+        table: dict[str, object] = {
+            "format": _FORMAT,
+            "fetched_at": to_microseconds(self.fetched_at),
+            "begin": to_microseconds(self.begin),
+        }
+        if self.error is not None:
+            table["error"] = list(self.error)
+        if self.forecast is not None:
+            issued = self.forecast.issued_at
+            table["zone"] = self.forecast.zone
+            table["issued_at"] = None if issued is None else to_microseconds(issued)
+            table["pieces"] = [
+                [to_microseconds(piece.start), to_microseconds(piece.end), value]
+                for piece, value in self.forecast
+            ]
+        return json.dumps(table, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str, source: str, signal: Signal) -> _Entry:
+        """Anything that makes no sense raises; the caller discards it."""
+        table = json.loads(text)
+        if table["format"] != _FORMAT:
+            raise ValueError(table["format"])
+        forecast, error = None, table.get("error")
+        if error is None:
+            issued = table["issued_at"]
+            forecast = Forecast.from_intervals(
+                [
+                    (from_microseconds(start), from_microseconds(end), value)
+                    for start, end, value in table["pieces"]
+                ],
+                zone=table["zone"],
+                source=source,
+                signal=signal,
+                issued_at=None if issued is None else from_microseconds(issued),
+            )
+        else:
+            name, message, wait = error
+            error = (str(_ERRORS[name].__name__), str(message), wait and float(wait))
+        return cls(
+            fetched_at=from_microseconds(table["fetched_at"]),
+            begin=from_microseconds(table["begin"]),
+            forecast=forecast,
+            error=error,
+        )
+
+
+class ForecastCache:
+    """What was answered, in memory and, with a folder, in files.
+
+    Args:
+        folder: shared by the processes of this user; None for memory alone.
+        patience: seconds to wait for another who asks the same, before asking oneself.
+    """
+
+    def __init__(self, folder: Path | None, *, patience: float = 8.0) -> None:
+        self.folder = _prepared(folder)
+        self._patience = patience
+        self._memory: dict[str, _Entry] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def find(
+        self,
+        key: str,
+        *,
+        serves: Callable[[_Entry], bool],
+        load: Callable[[str], _Entry],
+        ask: Callable[[], _Entry],
+    ) -> _Entry:
+        """What is remembered and serves, else what ``ask`` brings; one asks for all."""
+        entry = self._memory.get(key)
+        if entry is not None and serves(entry):
+            return entry
+        with self._turn(key):
+            entry = self._memory.get(key) or self._read(key, load)
+            if entry is None or not serves(entry):
+                entry = self._read(key, load)
+            if entry is None or not serves(entry):
+                entry = self._ask_in_turn(key, serves, load, ask)
+            self._keep(key, entry)
+            return entry
+
+    def _ask_in_turn(
+        self,
+        key: str,
+        serves: Callable[[_Entry], bool],
+        load: Callable[[str], _Entry],
+        ask: Callable[[], _Entry],
+    ) -> _Entry:
+        with self._turn_of_processes(key):
+            # Another process may have asked while this one waited.
+            entry = self._read(key, load)
+            if entry is None or not serves(entry):
+                entry = ask()
+                self._write(key, entry)
+            return entry
+
+    @contextmanager
+    def _turn(self, key: str) -> Iterator[None]:
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        # Bounded: a forked process may inherit a lock that nobody will release.
+        taken = lock.acquire(timeout=self._patience)
+        try:
+            yield
+        finally:
+            if taken:
+                lock.release()
+
+    @contextmanager
+    def _turn_of_processes(self, key: str) -> Iterator[None]:
+        lock = None
+        if self.folder is not None:
+            lock = FileLock(self.folder / f"{key}.lock", timeout=self._patience)
+            try:
+                lock.acquire(poll_interval=0.02)
+            except (OSError, Timeout, NotImplementedError):
+                lock = None
+        try:
+            yield
+        finally:
+            if lock is not None:
+                with suppress(OSError):
+                    lock.release()
+
+    def _keep(self, key: str, entry: _Entry) -> None:
+        with self._guard:
+            if len(self._memory) >= _MEMORY:
+                self._memory.clear()
+            self._memory[key] = entry
+
+    def _read(self, key: str, load: Callable[[str], _Entry]) -> _Entry | None:
+        if self.folder is None:
+            return None
+        path = self.folder / f"{key}.json"
+        try:
+            with path.open(encoding="utf-8") as file:
+                # One that is cut off is no JSON.
+                return load(file.read(_LARGEST))
+        except OSError:
+            return None
+        except Exception:  # noqa: BLE001  whatever is wrong with it, it is of no use
+            with suppress(OSError):
+                path.unlink()
+            return None
+
+    def _write(self, key: str, entry: _Entry) -> None:
+        if self.folder is None:
+            return
+        with suppress(OSError):
+            with NamedTemporaryFile(
+                "w", dir=self.folder, prefix=f"{key}.", suffix=".new", delete=False
+            ) as file:
+                file.write(entry.dump())
+            os.replace(file.name, self.folder / f"{key}.json")  # noqa: PTH105
+
+
+def _prepared(folder: Path | None) -> Path | None:
+    """The folder, if it can be used; without what was left there days ago."""
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files = [*folder.glob("*.json"), *folder.glob("*.new")]
+        newest = max((file.stat().st_mtime for file in files), default=0.0)
+        for file in files:
+            if file.stat().st_mtime < newest - _OLD.total_seconds():
+                file.unlink()
+    except OSError:
+        # Somebody else tidied up, or it is not ours to write; each file will tell.
+        pass
+    return folder
+
+
+@lru_cache(maxsize=16)
+def cache_in(folder: str | None) -> ForecastCache:
+    """The cache of this process for a folder.
+
+    Args:
+        folder: None for the user's cache folder, empty for memory alone.
+    """
+    if folder is not None:
+        return ForecastCache(Path(folder).expanduser() if folder.strip() else None)
+    try:
+        return ForecastCache(platformdirs.user_cache_path("carbonaware-prefect"))
+    except (OSError, RuntimeError):
+        return ForecastCache(None)  # nobody knows this user's home
+
+
+class CachedSource:
+    """A source that asks once for all who want the same."""
+
+    needs_zone = True
+
+    def __init__(
+        self,
+        source: DescribedSource,
+        *,
+        cache: ForecastCache,
+        identity: Sequence[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._source = source
+        self._cache = cache
+        self._identity = tuple(identity)
+        self._now = now
+
+    @property
+    def info(self) -> SourceInfo:
+        """The source's own."""
+        return self._source.info
+
+    @property
+    def name(self) -> str:
+        """The source's own."""
+        return self._source.name
+
+    @property
+    def signal(self) -> Signal:
+        """The source's own."""
+        return self._source.signal
+
+    def fetch(self, zone: str | None, interval: Interval) -> Forecast:
+        """As the source, cut to ``interval``."""
+        if zone is None:
+            return self._source.fetch(zone, interval)
+        now = self._now()
+        entry = self._cache.find(
+            self._key(zone),
+            serves=lambda entry: entry.serves(interval, now, self.info.max_age),
+            load=lambda text: self._load(text, zone),
+            ask=lambda: self._ask(zone, interval),
+        )
+        if entry.error is not None:
+            raise _error(*entry.error)
+        assert entry.forecast is not None  # noqa: S101  an entry is one or the other
+        return _cut(entry.forecast, interval, self.info.title)
+
+    def _key(self, zone: str) -> str:
+        told = json.dumps([_FORMAT, self.name, self.signal, zone, *self._identity])
+        return f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+
+    def _load(self, text: str, zone: str) -> _Entry:
+        entry = _Entry.load(text, self.name, self.signal)
+        if entry.forecast is not None and entry.forecast.zone != zone:
+            raise ValueError(zone)
+        return entry
+
+    def _ask(self, zone: str, interval: Interval) -> _Entry:
+        now = self._now()
+        first = min(now, interval.start)
+        begin = first.replace(minute=0, second=0, microsecond=0)
+        end = now + (self.info.horizon or _HORIZON) + _HOUR
+        wide = Interval(begin, max(end, begin + _HOUR))
+        try:
+            forecast = self._source.fetch(zone, wide)
+        except CarbonAwareError as error:
+            if type(error).__name__ not in _ERRORS:
+                raise
+            wait = getattr(error, "retry_after", None)
+            told = (type(error).__name__, str(error), wait)
+            return _Entry(fetched_at=self._now(), begin=begin, error=told)
+        return _Entry(fetched_at=self._now(), begin=begin, forecast=forecast)
+
+
+def _error(name: str, message: str, wait: float | None) -> CarbonAwareError:
+    if name == SourceRateLimitedError.__name__:
+        return SourceRateLimitedError(message, retry_after=wait)
+    return _ERRORS[name](message)
+
+
+def _cut(forecast: Forecast, asked: Interval, title: str) -> Forecast:
+    pieces = [
+        (max(piece.start, asked.start), min(piece.end, asked.end), value)
+        for piece, value in forecast
+        if piece.start < asked.end and asked.start < piece.end
+    ]
+    if not pieces:
+        msg = (
+            f"{title} has no forecast for zone {forecast.zone} between "
+            f"{asked.start.isoformat()} and {asked.end.isoformat()}: what it knows covers "
+            f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
+        )
+        raise NoForecastError(msg)
+    return Forecast.from_intervals(
+        pieces,
+        zone=forecast.zone,
+        source=forecast.source,
+        signal=forecast.signal,
+        issued_at=forecast.issued_at,
+    )

@@ -7,15 +7,11 @@ Nothing here touches the network before a forecast is fetched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import lru_cache
-
-from pydantic import SecretStr
+from functools import partial
 
 from carbonaware_prefect.chain import ChainSource, Link
-from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Forecast
 from carbonaware_prefect.errors import InvalidSettingError, UnknownSourceError
 from carbonaware_prefect.forecast_zones import (
@@ -23,6 +19,7 @@ from carbonaware_prefect.forecast_zones import (
     scheduler_regions,
     watttime_regions,
 )
+from carbonaware_prefect.live_sources import LIVE, open_live
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources import (
     carbon_aware_sdk,
@@ -34,13 +31,10 @@ from carbonaware_prefect.sources import (
     watttime,
 )
 from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
-from carbonaware_prefect.sources.cache import CachedSource, cache_in, fingerprint
 from carbonaware_prefect.sources.file import FileSource
-from carbonaware_prefect.sources.http import DEFAULT_LIMITS, Limits
-from carbonaware_prefect.sources.http_source import HttpSource
 from carbonaware_prefect.sources.typical import TypicalSource
 
-__all__ = ["Entry", "entries", "names", "open_source", "share"]
+__all__ = ["Entry", "entries", "names", "open_source"]
 
 TYPICAL, AUTO, FILE = "typical", "auto", "file"
 
@@ -68,112 +62,9 @@ class Entry:
         return self.info.zones is None or zone in self.info.zones
 
 
-Build = Callable[[Settings], Source]
-
-
-def _limits(settings: Settings) -> Limits:
-    budget = settings.source_timeout
-    return replace(
-        DEFAULT_LIMITS, budget=budget, attempt=min(DEFAULT_LIMITS.attempt, budget)
-    )
-
-
-def _base(url: str | None) -> Mapping[str, str]:
-    return {"base_url": url} if url else {}
-
-
-def share(source: HttpSource, settings: Settings, *identity: str) -> Source:
-    """``source`` behind the cache that all processes of this machine share.
-
-    ``identity`` is what the answers depend on besides the zone: the base URL, options,
-    the `fingerprint` of a credential.
-    """
-    return CachedSource(
-        source, cache=cache_in(settings.cache_dir), identity=identity, now=utc_now
-    )
-
-
-def _electricity_maps(settings: Settings) -> Source:
-    key = settings.electricity_maps_key or SecretStr("")
-    source = electricity_maps.ElectricityMaps(
-        key,
-        credential_origin="CARBONAWARE_ELECTRICITY_MAPS_KEY",
-        limits=_limits(settings),
-        **_base(settings.electricity_maps_url),
-    )
-    return share(source, settings, settings.electricity_maps_url or "", fingerprint(key))
-
-
-def _watttime(settings: Settings) -> Source:
-    username = settings.watttime_username or ""
-    source = watttime.WattTime(
-        username,
-        settings.watttime_password or SecretStr(""),
-        credential_origin="CARBONAWARE_WATTTIME_USERNAME and CARBONAWARE_WATTTIME_PASSWORD",
-        regions=watttime_regions(),
-        limits=_limits(settings),
-        **_base(settings.watttime_url),
-    )
-    # The plan belongs to the account; a password may be guessed from its digest.
-    account = fingerprint(SecretStr(username))
-    return share(source, settings, settings.watttime_url or "", account)
-
-
-def _carbon_aware_sdk(settings: Settings) -> Source:
-    locations = locations_of(settings.sdk_locations)
-    signal = settings.sdk_signal or "average"
-    source = carbon_aware_sdk.CarbonAwareSdk(
-        settings.sdk_url or "", signal=signal, locations=locations, limits=_limits(settings)
-    )
-    told = settings.sdk_locations or ""
-    return share(source, settings, settings.sdk_url or "", signal, told)
-
-
-def _gb_carbon_intensity(settings: Settings) -> Source:
-    url = settings.gb_carbon_intensity_url
-    source = gb_carbon_intensity.GbCarbonIntensity(limits=_limits(settings), **_base(url))
-    return share(source, settings, url or "")
-
-
-def _energy_charts(settings: Settings) -> Source:
-    url = settings.energy_charts_url
-    source = energy_charts.EnergyCharts(limits=_limits(settings), **_base(url))
-    return share(source, settings, url or "")
-
-
-def _carbonaware_scheduler(settings: Settings) -> Source:
-    url = settings.carbonaware_scheduler_url
-    source = carbonaware_scheduler.CarbonAwareScheduler(
-        regions=scheduler_regions(), now=utc_now, limits=_limits(settings), **_base(url)
-    )
-    return share(source, settings, url or "")
-
-
-def _typical(_: Settings) -> Source:
-    return TypicalSource()
-
-
-# In the order that auto asks them.
-_BUILDERS: Mapping[str, Build] = {
-    "electricity_maps": _electricity_maps,
-    "watttime": _watttime,
-    "carbon_aware_sdk": _carbon_aware_sdk,
-    "gb_carbon_intensity": _gb_carbon_intensity,
-    "energy_charts": _energy_charts,
-    "carbonaware_scheduler": _carbonaware_scheduler,
-    TYPICAL: _typical,
-}
-
-
-@lru_cache(maxsize=16)
-def _opened(name: str, settings: Settings) -> Source:
-    """One source per name and settings, so that logins last."""
-    return _BUILDERS[name](settings)
-
-
 def names() -> tuple[str, ...]:
     """All that `open_source` takes as a name."""
-    return (*_BUILDERS, AUTO, "file:PATH")
+    return (*LIVE, TYPICAL, AUTO, "file:PATH")
 
 
 def entries(settings: Settings) -> tuple[Entry, ...]:
@@ -234,19 +125,22 @@ def open_source(source: object, settings: Settings) -> Source:
     """
     if source is None:
         return _default(settings)
+    if isinstance(source, str):
+        return _named(source.strip(), settings)
     if isinstance(source, Forecast):
         return FixedSource(source)
-    if not isinstance(source, str):
-        if isinstance(source, Source) and not isinstance(source, type):
-            return source
-        msg = f"source must be a name, a Source or a Forecast, got {source!r}"
-        raise UnknownSourceError(msg)
-    said = source.strip()
+    if isinstance(source, Source) and not isinstance(source, type):
+        return source
+    msg = f"source must be a name, a Source or a Forecast, got {source!r}"
+    raise UnknownSourceError(msg)
+
+
+def _named(said: str, settings: Settings) -> Source:
     if said.lower() == AUTO:
         return _auto(settings)
     # A path may hold commas.
     if said.lower().startswith(f"{FILE}:"):
-        return _file(said, source)
+        return _file(said)
     parts = [part.strip() for part in said.split(",")]
     if len(parts) == 1 and parts[0].lower() == TYPICAL:
         return TypicalSource()
@@ -283,7 +177,7 @@ def _chain(links: list[Link], settings: Settings) -> Source:
 
 def _link(said: str, settings: Settings) -> Link:
     if said.lower().startswith(f"{FILE}:"):
-        file = _file(said, said)
+        file = _file(said)
         return Link(
             name=FILE,
             signal=file.signal,
@@ -301,22 +195,24 @@ def _entry_link(entry: Entry, settings: Settings) -> Link:
     return Link(
         name=entry.name,
         signal=entry.info.signal,
-        open=lambda: _opened(entry.name, settings),
+        open=TypicalSource
+        if entry.name == TYPICAL
+        else partial(open_live, entry.name, settings),
         covers=entry.covers,
         missing=entry.missing,
         live=entry.name != TYPICAL,
     )
 
 
-def _file(said: str, source: object) -> Source:
+def _file(said: str) -> Source:
     path = said.partition(":")[2].strip()
     if not path:
-        raise _unknown(source)
+        raise _unknown(said)
     return FileSource(path)
 
 
 def _unknown(said: object) -> UnknownSourceError:
-    near = get_close_matches(str(said).lower(), [*_BUILDERS, AUTO], n=3)
+    near = get_close_matches(str(said).lower(), [*LIVE, TYPICAL, AUTO], n=3)
     nearest = f"nearest known: {' or '.join(map(repr, near))}; " if near else ""
     return UnknownSourceError(
         f"unknown forecast source {said!r}; {nearest}allowed are {', '.join(names())}, "

@@ -164,11 +164,11 @@ class ChainSource:
 
 
 def _failures(errors: list[tuple[str, Exception]], left_out: tuple[Link, ...]) -> Failures:
-    return (
-        *((name, _words(error)) for name, error in errors),
-        *((link.name, f"left out: it measures {link.signal} intensity, those before "
-           "it do not") for link in left_out),
-    )  # fmt: skip
+    told = [(name, _words(error)) for name, error in errors]
+    for link in left_out:
+        why = f"left out, because it measures {link.signal} intensity"
+        told.append((link.name, why))
+    return tuple(told)
 
 
 def _words(error: Exception) -> str:

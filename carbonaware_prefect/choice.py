@@ -45,7 +45,7 @@ from carbonaware_prefect.sources.base import Source
 __all__ = ["Ask", "SourceLike", "choose", "consult", "find_place", "policy_for"]
 
 SourceLike = str | Source | Forecast
-"""A source by name (``"auto"``, ``"typical"``, ``"file:PATH"``), a `Source`, a `Forecast`."""
+"""Names (``"auto"``, ``"typical"``, ``"file:PATH"``), a `Source`, or a `Forecast`."""
 
 _REMEDY = (
     "give provider and region, or zone, in the call, or set CARBONAWARE_PROVIDER and "

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carbonaware_prefect.errors import InvalidSettingError
@@ -152,7 +152,7 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(faults)
 
 
-def _shown(fault: ErrorDetails) -> str:
+def _shown(fault: Mapping[str, Any]) -> str:
     """What the variable holds, unless that is a secret."""
     field = Settings.model_fields.get(str(fault["loc"][0]))
     secret = field is None or "SecretStr" in str(field.annotation)

@@ -17,7 +17,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -25,119 +24,19 @@ from tempfile import NamedTemporaryFile
 
 import platformdirs
 from filelock import FileLock, Timeout
-from pydantic import SecretStr
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
-from carbonaware_prefect.core.intervals import from_microseconds, to_microseconds
-from carbonaware_prefect.errors import (
-    CarbonAwareError,
-    NoForecastError,
-    SourceError,
-    SourceMalformedError,
-    SourceRateLimitedError,
-    SourceRefusedError,
-    SourceUnreachableError,
-)
+from carbonaware_prefect.errors import CarbonAwareError, NoForecastError
 from carbonaware_prefect.sources.base import DescribedSource, SourceInfo
+from carbonaware_prefect.sources.remembered import FORMAT, Remembered, memorable
 
-__all__ = ["CachedSource", "ForecastCache", "cache_in", "fingerprint"]
+__all__ = ["CachedSource", "ForecastCache", "cache_in"]
 
 _HOUR = timedelta(hours=1)
 _HORIZON = timedelta(hours=72)
-_FAILURE_AGE = timedelta(seconds=15)
-_LONGEST_FAILURE_AGE = timedelta(seconds=60)
-# A clock may be set back a little between writing and reading.
-_CLOCK_SLACK = timedelta(seconds=60)
-_FORMAT = 1
 _LARGEST = 8 * 1024 * 1024
 _MEMORY = 512
 _OLD = timedelta(days=2)
-_ERRORS: dict[str, type[CarbonAwareError]] = {
-    error.__name__: error
-    for error in (
-        NoForecastError,
-        SourceError,
-        SourceMalformedError,
-        SourceRateLimitedError,
-        SourceRefusedError,
-        SourceUnreachableError,
-    )
-}
-
-
-def fingerprint(secret: SecretStr) -> str:
-    """Tells credentials apart without giving them away; part of a digest itself.
-
-    Eight bytes: too little to prove a guess, enough that two keys of one machine differ.
-    """
-    value = secret.get_secret_value().encode()
-    return hashlib.blake2b(value, digest_size=8, person=b"carbonaware").hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """What one request came to: a forecast, or an error by name and message."""
-
-    fetched_at: datetime
-    begin: datetime
-    forecast: Forecast | None = None
-    error: tuple[str, str, float | None] | None = None
-
-    def serves(self, asked: Interval, now: datetime, max_age: timedelta) -> bool:
-        limit = max_age if self.error is None else self._failure_age()
-        return -_CLOCK_SLACK <= now - self.fetched_at < limit and self.begin <= asked.start
-
-    def _failure_age(self) -> timedelta:
-        wait = self.error[2] if self.error is not None else None
-        asked = timedelta(seconds=wait) if wait is not None else _FAILURE_AGE
-        return min(max(asked, _FAILURE_AGE), _LONGEST_FAILURE_AGE)
-
-    def dump(self) -> str:
-        table: dict[str, object] = {
-            "format": _FORMAT,
-            "fetched_at": to_microseconds(self.fetched_at),
-            "begin": to_microseconds(self.begin),
-        }
-        if self.error is not None:
-            table["error"] = list(self.error)
-        if self.forecast is not None:
-            issued = self.forecast.issued_at
-            table["zone"] = self.forecast.zone
-            table["issued_at"] = None if issued is None else to_microseconds(issued)
-            table["pieces"] = [
-                [to_microseconds(piece.start), to_microseconds(piece.end), value]
-                for piece, value in self.forecast
-            ]
-        return json.dumps(table, separators=(",", ":"))
-
-    @classmethod
-    def load(cls, text: str, source: str, signal: Signal) -> _Entry:
-        """Anything that makes no sense raises; the caller discards it."""
-        table = json.loads(text)
-        if table["format"] != _FORMAT:
-            raise ValueError(table["format"])
-        forecast, error = None, table.get("error")
-        if error is None:
-            issued = table["issued_at"]
-            forecast = Forecast.from_intervals(
-                [
-                    (from_microseconds(start), from_microseconds(end), value)
-                    for start, end, value in table["pieces"]
-                ],
-                zone=table["zone"],
-                source=source,
-                signal=signal,
-                issued_at=None if issued is None else from_microseconds(issued),
-            )
-        else:
-            name, message, wait = error
-            error = (str(_ERRORS[name].__name__), str(message), wait and float(wait))
-        return cls(
-            fetched_at=from_microseconds(table["fetched_at"]),
-            begin=from_microseconds(table["begin"]),
-            forecast=forecast,
-            error=error,
-        )
 
 
 class ForecastCache:
@@ -151,7 +50,7 @@ class ForecastCache:
     def __init__(self, folder: Path | None, *, patience: float = 8.0) -> None:
         self.folder = _prepared(folder)
         self._patience = patience
-        self._memory: dict[str, _Entry] = {}
+        self._memory: dict[str, Remembered] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -159,10 +58,10 @@ class ForecastCache:
         self,
         key: str,
         *,
-        serves: Callable[[_Entry], bool],
-        load: Callable[[str], _Entry],
-        ask: Callable[[], _Entry],
-    ) -> _Entry:
+        serves: Callable[[Remembered], bool],
+        load: Callable[[str], Remembered],
+        ask: Callable[[], Remembered],
+    ) -> Remembered:
         """What is remembered and serves, else what ``ask`` brings; one asks for all."""
         entry = self._memory.get(key)
         if entry is not None and serves(entry):
@@ -179,10 +78,10 @@ class ForecastCache:
     def _ask_in_turn(
         self,
         key: str,
-        serves: Callable[[_Entry], bool],
-        load: Callable[[str], _Entry],
-        ask: Callable[[], _Entry],
-    ) -> _Entry:
+        serves: Callable[[Remembered], bool],
+        load: Callable[[str], Remembered],
+        ask: Callable[[], Remembered],
+    ) -> Remembered:
         with self._turn_of_processes(key):
             # Another process may have asked while this one waited.
             entry = self._read(key, load)
@@ -219,13 +118,13 @@ class ForecastCache:
                 with suppress(OSError):
                     lock.release()
 
-    def _keep(self, key: str, entry: _Entry) -> None:
+    def _keep(self, key: str, entry: Remembered) -> None:
         with self._guard:
             if len(self._memory) >= _MEMORY:
                 self._memory.clear()
             self._memory[key] = entry
 
-    def _read(self, key: str, load: Callable[[str], _Entry]) -> _Entry | None:
+    def _read(self, key: str, load: Callable[[str], Remembered]) -> Remembered | None:
         if self.folder is None:
             return None
         path = self.folder / f"{key}.json"
@@ -240,7 +139,7 @@ class ForecastCache:
                 path.unlink()
             return None
 
-    def _write(self, key: str, entry: _Entry) -> None:
+    def _write(self, key: str, entry: Remembered) -> None:
         if self.folder is None:
             return
         with suppress(OSError):
@@ -328,21 +227,21 @@ class CachedSource:
             ask=lambda: self._ask(zone, interval),
         )
         if entry.error is not None:
-            raise _error(*entry.error)
+            raise entry.again()
         assert entry.forecast is not None  # noqa: S101  an entry is one or the other
         return _cut(entry.forecast, interval, self.info.title)
 
     def _key(self, zone: str) -> str:
-        told = json.dumps([_FORMAT, self.name, self.signal, zone, *self._identity])
+        told = json.dumps([FORMAT, self.name, self.signal, zone, *self._identity])
         return f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
-    def _load(self, text: str, zone: str) -> _Entry:
-        entry = _Entry.load(text, self.name, self.signal)
+    def _load(self, text: str, zone: str) -> Remembered:
+        entry = Remembered.load(text, self.name, self.signal)
         if entry.forecast is not None and entry.forecast.zone != zone:
             raise ValueError(zone)
         return entry
 
-    def _ask(self, zone: str, interval: Interval) -> _Entry:
+    def _ask(self, zone: str, interval: Interval) -> Remembered:
         now = self._now()
         first = min(now, interval.start)
         begin = first.replace(minute=0, second=0, microsecond=0)
@@ -351,18 +250,10 @@ class CachedSource:
         try:
             forecast = self._source.fetch(zone, wide)
         except CarbonAwareError as error:
-            if type(error).__name__ not in _ERRORS:
+            if not memorable(error):
                 raise
-            wait = getattr(error, "retry_after", None)
-            told = (type(error).__name__, str(error), wait)
-            return _Entry(fetched_at=self._now(), begin=begin, error=told)
-        return _Entry(fetched_at=self._now(), begin=begin, forecast=forecast)
-
-
-def _error(name: str, message: str, wait: float | None) -> CarbonAwareError:
-    if name == SourceRateLimitedError.__name__:
-        return SourceRateLimitedError(message, retry_after=wait)
-    return _ERRORS[name](message)
+            return Remembered.failure(error, fetched_at=self._now(), begin=begin)
+        return Remembered(fetched_at=self._now(), begin=begin, forecast=forecast)
 
 
 def _cut(forecast: Forecast, asked: Interval, title: str) -> Forecast:

@@ -26,12 +26,14 @@ from carbonaware_prefect.sources.peer import peer_at
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import Piece, end_after, forecast_of
 
-__all__ = ["INFO", "CarbonAwareScheduler"]
+__all__ = ["BASE_URL", "INFO", "CarbonAwareScheduler"]
 
 _STEP = timedelta(minutes=5)
 _HORIZON = timedelta(hours=24)
 _GRAMS_PER_KWH = 0.45359237
 _CASES = ("ideal", "naive_case", "median_case", "worst_case")
+
+BASE_URL = "https://scheduler.carbonaware.dev"
 
 INFO = SourceInfo(
     name="carbonaware_scheduler",
@@ -65,7 +67,7 @@ class CarbonAwareScheduler(HttpSource):
         *,
         regions: Mapping[str, tuple[str, str]],
         now: Callable[[], datetime] | None = None,
-        base_url: str = "https://scheduler.carbonaware.dev",
+        base_url: str = BASE_URL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)

@@ -29,7 +29,7 @@ from carbonaware_prefect.sources.peer import Peer, peer_at, reveal
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import end_after, forecast_of, step_between
 
-__all__ = ["INFO", "ElectricityMaps"]
+__all__ = ["BASE_URL", "INFO", "ElectricityMaps"]
 
 Granularity = Literal["5_minutes", "15_minutes", "hourly"]
 
@@ -40,6 +40,8 @@ _STEPS: dict[object, timedelta] = {
 }
 _HORIZONS = (6, 24, 48, 72)
 _ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*", re.ASCII)
+
+BASE_URL = "https://api.electricitymaps.com"
 
 INFO = SourceInfo(
     name="electricity_maps",
@@ -92,7 +94,7 @@ class ElectricityMaps(HttpSource):
         horizon_hours: int = 72,
         granularity: Granularity | None = None,
         emission_factors: Literal["lifecycle", "direct"] = "lifecycle",
-        base_url: str = "https://api.electricitymaps.com",
+        base_url: str = BASE_URL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if version not in ("v3", "v4"):

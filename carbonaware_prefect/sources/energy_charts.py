@@ -24,7 +24,7 @@ from carbonaware_prefect.sources.series import (
     step_between,
 )
 
-__all__ = ["INFO", "EnergyCharts"]
+__all__ = ["BASE_URL", "INFO", "EnergyCharts"]
 
 # Countries only: for a bidding zone (SE-SE3, DK-DK1) its country's mean would be a guess.
 _COUNTRIES = (
@@ -32,6 +32,8 @@ _COUNTRIES = (
     "SE SI SK"
 )
 _QUARTER = timedelta(minutes=15)
+
+BASE_URL = "https://api.energy-charts.info"
 
 INFO = SourceInfo(
     name="energy_charts",
@@ -63,7 +65,7 @@ class EnergyCharts(HttpSource):
     def __init__(
         self,
         *,
-        base_url: str = "https://api.energy-charts.info",
+        base_url: str = BASE_URL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)

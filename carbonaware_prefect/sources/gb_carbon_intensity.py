@@ -21,12 +21,14 @@ from carbonaware_prefect.sources.peer import peer_at
 from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import Piece, forecast_of
 
-__all__ = ["INFO", "GbCarbonIntensity"]
+__all__ = ["BASE_URL", "INFO", "GbCarbonIntensity"]
 
 _REGION = re.compile(r"GB-([1-9]|1[0-7])", re.ASCII)
 # The API refuses longer ranges.
 _LONGEST = timedelta(days=14)
 _MINUTE = timedelta(minutes=1)
+
+BASE_URL = "https://api.carbonintensity.org.uk"
 
 INFO = SourceInfo(
     name="gb_carbon_intensity",
@@ -55,7 +57,7 @@ class GbCarbonIntensity(HttpSource):
     def __init__(
         self,
         *,
-        base_url: str = "https://api.carbonintensity.org.uk",
+        base_url: str = BASE_URL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)

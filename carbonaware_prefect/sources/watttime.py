@@ -26,7 +26,7 @@ from carbonaware_prefect.sources.reading import Reader
 from carbonaware_prefect.sources.series import end_after, forecast_of
 from carbonaware_prefect.sources.status import error_of
 
-__all__ = ["INFO", "WattTime", "is_own_code"]
+__all__ = ["BASE_URL", "INFO", "WattTime", "is_own_code"]
 
 _GRAMS_PER_KWH = 0.45359237
 """One pound per MWh (exact by definition)."""
@@ -37,6 +37,8 @@ _TOKEN = re.compile(r"[!-~]{1,8192}", re.ASCII)
 _TOKEN_SECONDS = 25 * 60
 _LONGEST_HORIZON = 72
 _LONGEST_STEP = 3600
+
+BASE_URL = "https://api.watttime.org"
 
 INFO = SourceInfo(
     name="watttime",
@@ -148,7 +150,7 @@ class WattTime(HttpSource):
         credential_origin: str = "the arguments username and password",
         regions: Mapping[str, str] = MappingProxyType({}),
         horizon_hours: int = _LONGEST_HORIZON,
-        base_url: str = "https://api.watttime.org",
+        base_url: str = BASE_URL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         if horizon_hours not in range(1, _LONGEST_HORIZON + 1):

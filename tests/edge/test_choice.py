@@ -21,7 +21,8 @@ from carbonaware_prefect.errors import (
     SourceUnreachableError,
     UnknownPlaceError,
     UnknownSourceError,
-)from carbonaware_prefect.settings import Settings
+)
+from carbonaware_prefect.settings import Settings
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

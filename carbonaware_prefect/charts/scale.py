@@ -85,7 +85,7 @@ def ticks(start: datetime, end: datetime, length: timedelta) -> Iterator[datetim
 
 
 def nice_ceiling(value: float) -> float:
-    """1, 2, 2.5, 4, 5 or 8 times a power of ten, whichever comes first from ``value`` on."""
+    """The first of 1, 2, 2.5, 4, 5 and 8 times powers of ten that is not below it."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from carbonaware_prefect.charts.scale import steps, tick_length, ticks
+from carbonaware_prefect.charts.scale import nice_ceiling, steps, tick_length, ticks
 from carbonaware_prefect.core import Forecast, Slot
 
 __all__ = ["AXIS", "Chart", "draw", "step_for", "time_axis"]
@@ -43,14 +44,18 @@ def draw(
     columns: int = 40,
     rows: int = _ROWS,
     ascii_only: bool = False,
+    from_zero: bool = True,
 ) -> Chart:
-    """The forecast from ``now`` on, one column for each ``step``, bars from zero up.
+    """The forecast from ``now`` on, one column for each ``step``.
+
+    Bars start at zero; or else, where all values lie far above it, at a round number,
+    which then stands at the foot.
 
     Where the forecast has a gap there is a dot, never a bar. Without a slot there is no
     line of marks.
     """
     means = [one.mean for one in steps(forecast, now, now + columns * step, step)]
-    lines = _bars(means, rows, ascii_only=ascii_only)
+    lines = _bars(means, rows, floor=None if from_zero else _floor(means), plain=ascii_only)
     if slot is None:
         return Chart(tuple(lines), (AXIS, AXIS))
     first = min(columns, max(0, round((slot.start - now) / step)))
@@ -62,21 +67,38 @@ def draw(
     return Chart(tuple(lines), (AXIS + first, AXIS + last))
 
 
-def _bars(means: Sequence[float | None], rows: int, *, ascii_only: bool) -> list[str]:
-    blocks = _HALVES if ascii_only else _EIGHTHS
+def _floor(means: Sequence[float | None]) -> float:
+    """A round number below all values, or zero where that is no farther than they vary."""
+    known = [mean for mean in means if mean is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    if low <= 0 or high - low > low:
+        return 0.0
+    grid = max(1.0, nice_ceiling((high - low) / 2))
+    return max(0.0, math.floor(low / grid - 0.5) * grid)
+
+
+def _bars(
+    means: Sequence[float | None], rows: int, *, floor: float | None, plain: bool
+) -> list[str]:
+    blocks = _HALVES if plain else _EIGHTHS
     full = len(blocks) - 1
-    top = max(1.0, *(mean or 0.0 for mean in means))
-    heights = [round(max(mean or 0.0, 0.0) / top * rows * full) for mean in means]
+    base = floor or 0.0
+    top = max(base + 1.0, *(mean or 0.0 for mean in means))
+    heights = [
+        round((max(mean or 0.0, base) - base) / (top - base) * rows * full)
+        for mean in means
+    ]
     lines = []
     for row in reversed(range(rows)):
         bars = "".join(blocks[min(full, max(0, height - row * full))] for height in heights)
         if row == 0:
-            gap = "." if ascii_only else "·"
+            gap = "." if plain else "·"
             pairs = zip(bars, means, strict=True)
             bars = "".join(gap if mean is None else bar for bar, mean in pairs)
-        label = f"{top:.0f}" if row == rows - 1 else "g/kWh" if row == 0 else ""
+        foot = "g/kWh" if floor is None else f"{floor:.0f}"
+        label = f"{top:.0f}" if row == rows - 1 else foot if row == 0 else ""
         lines.append(f"{label:>{AXIS - 2}}  {bars}".rstrip())
-    return lines
+    return lines if floor is None else [f"{'g/kWh':>{AXIS - 2}}", *lines]
 
 
 def step_for(span: timedelta, width: int) -> timedelta:

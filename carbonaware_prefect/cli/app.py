@@ -11,6 +11,10 @@ import typer
 
 from carbonaware_prefect._version import __version__
 from carbonaware_prefect.cli.demo import demo
+from carbonaware_prefect.cli.detect import detect
+from carbonaware_prefect.cli.forecast import forecast
+from carbonaware_prefect.cli.slot import slot
+from carbonaware_prefect.cli.zones import zones
 
 __all__ = ["app"]
 
@@ -19,6 +23,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Else the lines of a docstring stay as long as they are in the source.
+    rich_markup_mode="markdown",
 )
 
 
@@ -41,4 +47,5 @@ def _root(
     del version
 
 
-app.command()(demo)
+for _command in (demo, forecast, slot, zones, detect):
+    app.command()(_command)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from carbonaware_prefect.charts.terminal import draw
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Slot, find_slot
 from carbonaware_prefect.demo import forecast as forecasts
 from carbonaware_prefect.demo.api import FlowRun
-from carbonaware_prefect.charts.terminal import draw
 from carbonaware_prefect.demo.measure import Measurements, measure
 from carbonaware_prefect.demo.scene import Scene, must
 from carbonaware_prefect.demo.show import Show

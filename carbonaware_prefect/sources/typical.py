@@ -117,8 +117,10 @@ def known_zones() -> tuple[str, ...]:
     return tuple(sorted({*_tables(), *_PART_OF}))
 
 
-def describe() -> SourceInfo:
-    """What typical days know, and whom to credit."""
+def describe(zone: str | None = None) -> SourceInfo:
+    """What typical days know, and whom to credit: for one zone's table, or for all."""
+    table = _tables().get(_PART_OF.get(zone or "", zone or ""))
+    used = _tables().values() if table is None else [table]
     return SourceInfo(
         name=TypicalSource.name,
         title="Typical days",
@@ -127,8 +129,8 @@ def describe() -> SourceInfo:
         coverage=f"the grids in its table: {', '.join(known_zones())}",
         resolution=_HOUR,
         horizon=None,
-        attribution="; ".join(sorted({table.source for table in _tables().values()})),
-        licence="; ".join(sorted({table.licence for table in _tables().values()})),
+        attribution="; ".join(sorted({table.source for table in used})),
+        licence="; ".join(sorted({table.licence for table in used})),
         url="https://github.com/aamyli/CarbonCast",
     )
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from carbonaware_prefect.charts.terminal import draw
 from carbonaware_prefect.core import Interval, Slot, find_slot
 from carbonaware_prefect.demo import forecast as forecasts
 from carbonaware_prefect.demo.api import State
-from carbonaware_prefect.charts.terminal import draw
 from carbonaware_prefect.demo.interrupts import InterruptedDemo, Interrupts
 from carbonaware_prefect.demo.measure import measure
 from carbonaware_prefect.demo.processes import end_all, living

@@ -1,0 +1,48 @@
+"""Which source answered, whom to credit, and which sources failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from carbonaware_prefect.cli.asking import Answered
+from carbonaware_prefect.cli.output import iso
+
+__all__ = ["credit", "notes", "source_document"]
+
+
+def credit(answered: Answered) -> Iterator[str]:
+    """The lines that a chart has to carry."""
+    forecast, info = answered.forecast, answered.info
+    issued = forecast.issued_at
+    when = f", issued {issued:%Y-%m-%d %H:%M} UTC" if issued else ""
+    title = f"{info.title} ({answered.source})" if info else answered.source
+    yield f"Source: {title}, {forecast.signal} intensity{when}"
+    if info is not None:
+        yield f"Credit: {info.attribution}"
+        yield f"Licence: {info.licence}"
+
+
+def notes(answered: Answered) -> Iterator[str]:
+    """The credit, and what went wrong before a source answered."""
+    yield from credit(answered)
+    for failure in answered.failures:
+        yield f"Failed: {failure.source}: {failure.why}"
+
+
+def source_document(answered: Answered) -> dict[str, object]:
+    """The same for JSON."""
+    forecast, info = answered.forecast, answered.info
+    issued = forecast.issued_at
+    return {
+        "name": answered.source,
+        "title": info.title if info else None,
+        "signal": forecast.signal,
+        "issued_at": iso(issued) if issued else None,
+        "attribution": info.attribution if info else None,
+        "licence": info.licence if info else None,
+        "url": info.url if info else None,
+        "failed": [
+            {"source": failure.source, "reason": failure.why}
+            for failure in answered.failures
+        ],
+    }

@@ -11,18 +11,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from carbonaware_prefect._version import __version__
+    from carbonaware_prefect.blocks import (
+        CarbonAwareSdkServer,
+        CarbonPolicy,
+        ElectricityMapsCredentials,
+        WattTimeCredentials,
+    )
     from carbonaware_prefect.decorator import carbonaware_delay_decorator
     from carbonaware_prefect.delay import carbonaware_delay
     from carbonaware_prefect.task import carbonaware_delay_task
 
 __all__ = [
+    "CarbonAwareSdkServer",
+    "CarbonPolicy",
+    "ElectricityMapsCredentials",
+    "WattTimeCredentials",
     "__version__",
     "carbonaware_delay",
     "carbonaware_delay_decorator",
     "carbonaware_delay_task",
 ]
 
+# `prefect block register -m carbonaware_prefect` finds the blocks by these names.
 _HOMES = {
+    "CarbonAwareSdkServer": "blocks",
+    "CarbonPolicy": "blocks",
+    "ElectricityMapsCredentials": "blocks",
+    "WattTimeCredentials": "blocks",
     "__version__": "_version",
     "carbonaware_delay": "delay",
     "carbonaware_delay_decorator": "decorator",

@@ -34,7 +34,7 @@ from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
 from carbonaware_prefect.sources.file import FileSource
 from carbonaware_prefect.sources.typical import TypicalSource
 
-__all__ = ["Entry", "entries", "names", "open_source"]
+__all__ = ["Entry", "chain_of", "entries", "names", "open_source"]
 
 TYPICAL, AUTO, FILE = "typical", "auto", "file"
 
@@ -147,6 +147,22 @@ def _named(said: str, settings: Settings) -> Source:
     return _chain([_link(part, settings) for part in parts], settings)
 
 
+def chain_of(name: str, settings: Settings, *, origin: str) -> ChainSource:
+    """One live source alone, in its limits of time.
+
+    Args:
+        name: of a source that needs a credential or a server.
+        settings: hold it.
+        origin: where they got it from, for messages.
+
+    Raises:
+        InvalidSettingError: (a ValueError) the URL is none, or not safe for a key.
+    """
+    open_live(name, settings, origin)
+    link = replace(_link(name, settings), open=partial(open_live, name, settings, origin))
+    return ChainSource([link], budget=settings.source_timeout)
+
+
 def _default(settings: Settings) -> Source:
     with_key = any(entry.keyed and not entry.missing for entry in entries(settings))
     if with_key or not settings.allow_typical:
@@ -164,9 +180,9 @@ def _auto(settings: Settings) -> Source:
 
 
 def _chain(links: list[Link], settings: Settings) -> Source:
-    signals = {link.signal for link in links}
+    signals = {link.signal for link in links} - {None}
     if len(signals) > 1:
-        told = ", ".join(f"{link.name} is {link.signal}" for link in links)
+        told = ", ".join(f"{link.name} is {link.signal}" for link in links if link.signal)
         msg = (
             f"a chain must not mix average and marginal intensity, but {told}; "
             "keep those of one signal"
@@ -180,7 +196,7 @@ def _link(said: str, settings: Settings) -> Link:
         file = _file(said)
         return Link(
             name=FILE,
-            signal=file.signal,
+            signal=None,
             open=lambda: file,
             covers=lambda _: True,
             live=False,

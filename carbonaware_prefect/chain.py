@@ -31,7 +31,7 @@ class Link:
 
     Attributes:
         name: as in records and settings.
-        signal: what its numbers measure.
+        signal: what its numbers measure; None when only its forecast tells.
         open: gives the source; may raise what its settings are at fault for.
         covers: whether it may know a zone.
         missing: the setting that it lacks, or None.
@@ -39,7 +39,7 @@ class Link:
     """
 
     name: str
-    signal: Signal
+    signal: Signal | None
     open: Callable[[], Source]
     covers: Callable[[str], bool]
     missing: str | None = None
@@ -95,8 +95,9 @@ class ChainSource:
 
     @property
     def signal(self) -> Signal:
-        """The first source's signal."""
-        return self.links[0].signal if self.links else "average"
+        """That of the first source that says one."""
+        known = (link.signal for link in self.links if link.signal is not None)
+        return next(known, "average")
 
     def fetch(self, zone: str | None, interval: Interval) -> Forecast:
         """The first forecast that a source delivers; see `ask`."""
@@ -110,10 +111,11 @@ class ChainSource:
             if not self._by_zone or zone is None or link.covers(zone)
         ]
         usable = [link for link in fitting if link.missing is None] or fitting
-        signal = usable[0].signal if usable else None
+        signals = (link.signal for link in usable if link.signal is not None)
+        chosen = {next(signals, None), None}
         return (
-            tuple(link for link in fitting if link.signal == signal),
-            tuple(link for link in fitting if link.signal != signal),
+            tuple(link for link in fitting if link.signal in chosen),
+            tuple(link for link in fitting if link.signal not in chosen),
         )
 
     def ask(self, zone: str | None, interval: Interval, *, look: Look = _good) -> Answer:
@@ -135,7 +137,7 @@ class ChainSource:
             except Exception as error:  # noqa: BLE001  the next source may still deliver
                 errors.append((link.name, error))
                 continue
-            fault = look(forecast)
+            fault = _other_signal(forecast, links) or look(forecast)
             if fault is None:
                 failures = _failures(errors, left_out) if errors else ()
                 return Answer(forecast=forecast, source_name=link.name, failures=failures)
@@ -161,6 +163,13 @@ class ChainSource:
         if all(isinstance(error, NoForecastError) for _, error in errors):
             return NoForecastError(f"no source has a forecast: {told}")
         return SourcesFailedError(f"no source delivered: {told}", failures)
+
+
+def _other_signal(forecast: Forecast, links: tuple[Link, ...]) -> str | None:
+    wanted = {link.signal for link in links} - {None}
+    if not wanted or forecast.signal in wanted:
+        return None
+    return f"its forecast is of {forecast.signal} intensity, unlike the others of the chain"
 
 
 def _failures(errors: list[tuple[str, Exception]], left_out: tuple[Link, ...]) -> Failures:

@@ -132,6 +132,9 @@ def open_live(name: str, settings: Settings, origin: str | None = None) -> Descr
     try:
         return LIVE[name](settings, origin)
     except InvalidSettingError as error:
+        if origin is not None:
+            msg = f"{origin}: {error}"
+            raise InvalidSettingError(msg) from None
         variable = "SDK_URL" if name == "carbon_aware_sdk" else f"{name.upper()}_URL"
         msg = f"CARBONAWARE_{variable}: {error}"
         raise InvalidSettingError(msg) from None

@@ -16,8 +16,8 @@ __all__ = ["UNIT", "draw_svg"]
 
 UNIT = "gCO2eq/kWh"
 
-_WIDTH, _LEFT, _RIGHT = 860, 64, 24
-_TOP, _PLOT = 76, 260
+_WIDTH, _LEFT, _RIGHT = 860, 64, 40
+_TOP, _PLOT = 92, 260
 _LINE = 17
 _LETTERS = 118
 # XML 1.0 allows no other control characters, not even escaped.
@@ -155,7 +155,7 @@ def _stretch(scale: _Scale, stretch: Stretch) -> Iterator[str]:
 
 def _axes(scale: _Scale) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _TOP + _PLOT
-    yield f'<text class="quiet" x="{_LEFT - 8}" y="{_TOP - 10}">{UNIT}</text>'
+    yield f'<text class="quiet" x="{_LEFT}" y="{_TOP - 10}">{UNIT}</text>'
     for i in range(5):
         grams = scale.low + (scale.high - scale.low) * i / 4
         y = scale.y(grams)

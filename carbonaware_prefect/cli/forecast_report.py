@@ -69,7 +69,10 @@ def write_svg(answered: Answered, path: Path) -> None:
         start=asked.start,
         end=asked.end,
         title=f"Carbon intensity forecast, {answered.where.name}",
-        subtitle=f"{forecast.signal.capitalize()} intensity in {UNIT}",
+        subtitle=(
+            f"{forecast.signal.capitalize()} intensity, "
+            f"{asked.start:%d %b %H:%M} to {asked.end:%d %b %H:%M} UTC"
+        ),
         notes=tuple(credit(answered)),
     )
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from carbonaware_prefect import __version__
 
+COMMANDS = ("demo", "forecast", "slot", "zones", "detect")
 COMMAND = [sys.executable, "-m", "carbonaware_prefect"]
 
 
@@ -26,13 +27,17 @@ def test_version() -> None:
     assert (0, f"{__version__}\n") == (done.returncode, done.stdout)
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), *((name, "--help") for name in COMMANDS)]
+)
 def test_help(arguments: tuple[str, ...]) -> None:
-    """Help names the demo and succeeds."""
+    """Help names the command, in whole sentences, and succeeds."""
     done = run(*arguments)
 
     assert done.returncode == 0
-    assert "demo" in done.stdout
+    for name in COMMANDS if len(arguments) == 1 else arguments[:1]:
+        assert name in done.stdout
+    assert "." in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("demo", "--nonsense")])

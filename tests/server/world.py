@@ -139,6 +139,9 @@ class Server:
                 # Short look ahead: a slot may then lie a few seconds ahead in a test.
                 "PREFECT_WORKER_PREFETCH_SECONDS": "1",
                 "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+                # No test looks for a cloud or writes to the cache of its user.
+                "CARBONAWARE_DETECT": "0",
+                "CARBONAWARE_CACHE_DIR": str(self.home / "forecasts"),
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
             }

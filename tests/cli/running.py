@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 from carbonaware_prefect.charts.scale import floor_to
 from carbonaware_prefect.cli.app import app
 from carbonaware_prefect.clock import utc_now
+from carbonaware_prefect.clouds.detection import Detector, Surroundings
 
-__all__ = ["HOUR", "Done", "command", "forecast_file", "this_hour"]
+__all__ = ["HOUR", "Done", "command", "forecast_file", "on_lambda", "this_hour"]
 
 HOUR = timedelta(hours=1)
 
@@ -59,6 +60,15 @@ def _local_time(zone: str) -> Iterator[None]:
         if before is not None:
             os.environ["TZ"] = before
         time.tzset()
+
+
+def on_lambda(folder: Path) -> Detector:
+    """Detection on AWS Lambda in Frankfurt, whatever this machine is."""
+    environment = {
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
+        "AWS_REGION": "eu-central-1",
+    }
+    return Detector(Surroundings(environment=environment, dmi_root=folder))
 
 
 def this_hour() -> datetime:

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "held": "benchmarks.held",
     "api_calls": "benchmarks.api_calls",
     "lateness": "benchmarks.lateness",
+    "warm_decision": "benchmarks.warm_decision",
 }
 RESULTS = Path(__file__).parent / "results"
 BEGIN, END = "<!-- numbers:begin -->", "<!-- numbers:end -->"

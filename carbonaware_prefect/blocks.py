@@ -57,7 +57,7 @@ class _SourceBlock(CredentialsBlock):
         settings = Settings.read().model_copy(update=self._settings())
         return chain_of(self._source_name, settings, origin=f"the block {told}")
 
-    def get_client(self) -> Source:  # type: ignore[override]
+    def get_client(self) -> Source:
         """The same as `source`: what asks the service."""
         return self.source()
 

@@ -26,7 +26,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
-from carbonaware_prefect.errors import CarbonAwareError, NoForecastError
+from carbonaware_prefect.errors import CarbonAwareError
 from carbonaware_prefect.sources.base import DescribedSource, SourceInfo
 from carbonaware_prefect.sources.remembered import FORMAT, Remembered, memorable
 
@@ -67,7 +67,7 @@ class ForecastCache:
         if entry is not None and serves(entry):
             return entry
         with self._turn(key):
-            entry = self._memory.get(key) or self._read(key, load)
+            entry = self._memory.get(key)
             if entry is None or not serves(entry):
                 entry = self._read(key, load)
             if entry is None or not serves(entry):
@@ -223,23 +223,16 @@ class CachedSource:
         entry = self._cache.find(
             self._key(zone),
             serves=lambda entry: entry.serves(interval, now, self.info.max_age),
-            load=lambda text: self._load(text, zone),
+            load=lambda text: _load(text, zone),
             ask=lambda: self._ask(zone, interval),
         )
         if entry.error is not None:
             raise entry.again()
-        assert entry.forecast is not None  # noqa: S101  an entry is one or the other
-        return _cut(entry.forecast, interval, self.info.title)
+        return entry.cut(interval, self.info)
 
     def _key(self, zone: str) -> str:
         told = json.dumps([FORMAT, self.name, self.signal, zone, *self._identity])
         return f"{self.name}-{hashlib.sha256(told.encode()).hexdigest()[:32]}"
-
-    def _load(self, text: str, zone: str) -> Remembered:
-        entry = Remembered.load(text, self.name, self.signal)
-        if entry.forecast is not None and entry.forecast.zone != zone:
-            raise ValueError(zone)
-        return entry
 
     def _ask(self, zone: str, interval: Interval) -> Remembered:
         now = self._now()
@@ -253,26 +246,11 @@ class CachedSource:
             if not memorable(error):
                 raise
             return Remembered.failure(error, fetched_at=self._now(), begin=begin)
-        return Remembered(fetched_at=self._now(), begin=begin, forecast=forecast)
+        return Remembered.answer(forecast, fetched_at=self._now(), begin=begin)
 
 
-def _cut(forecast: Forecast, asked: Interval, title: str) -> Forecast:
-    pieces = [
-        (max(piece.start, asked.start), min(piece.end, asked.end), value)
-        for piece, value in forecast
-        if piece.start < asked.end and asked.start < piece.end
-    ]
-    if not pieces:
-        msg = (
-            f"{title} has no forecast for zone {forecast.zone} between "
-            f"{asked.start.isoformat()} and {asked.end.isoformat()}: what it knows covers "
-            f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
-        )
-        raise NoForecastError(msg)
-    return Forecast.from_intervals(
-        pieces,
-        zone=forecast.zone,
-        source=forecast.source,
-        signal=forecast.signal,
-        issued_at=forecast.issued_at,
-    )
+def _load(text: str, zone: str) -> Remembered:
+    entry = Remembered.load(text)
+    if entry.error is None and entry.zone != zone:
+        raise ValueError(entry.zone)
+    return entry

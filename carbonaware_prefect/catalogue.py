@@ -57,8 +57,8 @@ class Entry:
 
     def covers(self, zone: str) -> bool:
         """Whether it may have a forecast for that zone."""
-        if self.name == watttime.INFO.name and watttime.is_own_code(zone):
-            return True
+        if watttime.is_own_code(zone):
+            return self.name == watttime.INFO.name
         return self.info.zones is None or zone in self.info.zones
 
 

@@ -19,7 +19,8 @@ from carbonaware_prefect.errors import UnknownPlaceError
 __all__ = ["Place", "Region", "known_zones", "regions", "resolve_place", "resolve_zone"]
 
 # Electricity Maps keys: a country, then parts of it.
-_ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*", re.ASCII)
+# Or a code of WattTime's, for what lies inside one of those: CAISO_NORTH.
+_ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*|[A-Z]+(_[A-Z0-9]+)+", re.ASCII)
 
 # Zones that have typical days but no cloud region; only for suggestions.
 _OTHER_ZONES = ("AU-QLD", "SE", "SE-SE1", "SE-SE2", "SE-SE4")
@@ -111,7 +112,8 @@ def resolve_place(
     Args:
         provider: ``aws``, ``azure`` or ``gcp``.
         region: the provider's name for it.
-        zone: grid zone by its Electricity Maps key; need not be in the map.
+        zone: grid zone by its Electricity Maps key; need not be in the map. A code of
+            WattTime's (``CAISO_NORTH``) passes, too.
 
     Raises:
         UnknownPlaceError: (a ValueError) a provider, region or zone that is unknown, a

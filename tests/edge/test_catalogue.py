@@ -130,6 +130,14 @@ def test_auto_goes_by_credentials() -> None:
     assert auto("DE", allow_typical=False) == ["energy_charts"]
 
 
+def test_a_watttime_code_is_for_watttime_alone() -> None:
+    """What a free account reaches can be named, and no other source is asked for it."""
+    said = {"watttime_username": "me", "watttime_password": "x"}
+
+    assert Ask(zone="CAISO_NORTH").check()
+    assert auto("CAISO_NORTH", electricity_maps_key="x", **said) == ["watttime"]
+
+
 def test_nothing_said_asks_nothing_on_the_network() -> None:
     """By default typical days answer; with credentials, or typical forbidden, auto."""
     assert open_source(None, Settings()).name == "typical"

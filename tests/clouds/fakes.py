@@ -202,7 +202,7 @@ class Ec2BehindBridge(Ec2):
             self.released.wait(10)
         return super().answer(asked)
 
-    def is_allowed(self, asked: Asked) -> bool:  # noqa: ARG002
+    def is_allowed(self, asked: Asked) -> bool:
         """Whether version 1 is allowed."""
         return self.version_1
 
@@ -331,7 +331,7 @@ class Oracle(Pages):
 class CaptivePortal(Fake):
     """Answers 200 and its login page to everything."""
 
-    def answer(self, asked: Asked) -> Told:  # noqa: ARG002
+    def answer(self, asked: Asked) -> Told:
         """Its login page."""
         page = b"<!DOCTYPE html><html><body>us-west-2 Please log in</body></html>"
         return Told(body=page, headers={"Content-Type": "text/html"})
@@ -344,7 +344,7 @@ class Parrot(Fake):
         super().__init__()
         self.told = told
 
-    def answer(self, asked: Asked) -> Told:  # noqa: ARG002
+    def answer(self, asked: Asked) -> Told:
         """Always the same."""
         return self.told
 
@@ -364,7 +364,7 @@ class Redirecting(Fake):
 class Hanging(Fake):
     """Accepts requests and never answers."""
 
-    def answer(self, asked: Asked) -> Told:  # noqa: ARG002
+    def answer(self, asked: Asked) -> Told:
         """Nothing, until the test is over."""
         self.released.wait(10)
         return status(503)
@@ -373,7 +373,7 @@ class Hanging(Fake):
 class Dripping(Fake):
     """Sends one byte at a time, fast enough for no read to time out, and never ends."""
 
-    def answer(self, asked: Asked) -> Told:  # noqa: ARG002
+    def answer(self, asked: Asked) -> Told:
         """A body that will take very long."""
         return Told(body=b" " * 100_000, headers={"Metadata-Flavor": "Google"})
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from numbers import Rational, Real
 from typing import Literal
 
 from carbonaware_prefect.core.intervals import (
@@ -18,7 +16,8 @@ from carbonaware_prefect.core.intervals import (
     to_microseconds,
     to_utc,
 )
-from carbonaware_prefect.errors import InvalidForecastError, InvalidInputError
+from carbonaware_prefect.core.points import as_interval, as_moment, as_point, checked
+from carbonaware_prefect.errors import InvalidForecastError
 
 __all__ = ["Forecast", "Signal"]
 
@@ -131,11 +130,11 @@ class Forecast:
                 points, an end that is not after the last start, and values that are
                 absent, NaN, infinite or no numbers.
         """
-        pairs = [_pair(point) for point in points]
-        starts = [_moment(start, i) for i, (start, _) in enumerate(pairs)]
-        ends = [*starts, _moment(end, None)][1:]
+        pairs = [as_point(point) for point in points]
+        starts = [as_moment(start, i) for i, (start, _) in enumerate(pairs)]
+        ends = [*starts, as_moment(end, None)][1:]
         return cls(
-            _checked(starts, ends, [value for _, value in pairs], "point"),
+            checked(starts, ends, [value for _, value in pairs], "point"),
             zone=zone,
             source=source,
             signal=signal,
@@ -158,11 +157,11 @@ class Forecast:
             InvalidForecastError: (a ValueError) as for `from_points`, and for intervals
                 that overlap or end before they start.
         """
-        triples = [_triple(interval) for interval in intervals]
-        starts = [_moment(start, i) for i, (start, _, _) in enumerate(triples)]
-        ends = [_moment(end, i) for i, (_, end, _) in enumerate(triples)]
+        triples = [as_interval(interval) for interval in intervals]
+        starts = [as_moment(start, i) for i, (start, _, _) in enumerate(triples)]
+        ends = [as_moment(end, i) for i, (_, end, _) in enumerate(triples)]
         return cls(
-            _checked(starts, ends, [value for _, _, value in triples], "interval"),
+            checked(starts, ends, [value for _, _, value in triples], "interval"),
             zone=zone,
             source=source,
             signal=signal,
@@ -236,95 +235,3 @@ def _runs(pieces: list[tuple[int, int, Decimal]], places: int) -> Iterator[Run]:
         numerator, denominator = value.as_integer_ratio()
         values.append(numerator * 10**places // denominator)
     yield Run(tuple(edges), tuple(values))
-
-
-def _pair(point: tuple[datetime, float]) -> tuple[datetime, float]:
-    try:
-        start, value = point
-    except (TypeError, ValueError):
-        msg = f"a point is (start, grams_per_kwh), got {point!r}"
-        raise InvalidForecastError(msg) from None
-    return start, value
-
-
-def _triple(
-    interval: tuple[datetime, datetime, float],
-) -> tuple[datetime, datetime, float]:
-    try:
-        start, end, value = interval
-    except (TypeError, ValueError):
-        msg = f"an interval is (start, end, grams_per_kwh), got {interval!r}"
-        raise InvalidForecastError(msg) from None
-    return start, end, value
-
-
-def _moment(moment: datetime, index: int | None) -> int:
-    name = "the forecast's end" if index is None else f"forecast point {index}"
-    try:
-        return to_microseconds(to_utc(moment, name))
-    except InvalidInputError as error:
-        raise InvalidForecastError(str(error)) from None
-
-
-def _number(value: object, index: int) -> Decimal:
-    """The decimal number a value prints as; refuse what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
-        msg = f"forecast value {index} must be a number of gCO2/kWh, got {value!r}"
-        raise InvalidForecastError(msg)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    except ValueError:  # a signalling NaN
-        number = math.nan
-    if not math.isfinite(number):
-        # Python refuses to print an int of more than 4,300 digits.
-        shown = "too large" if isinstance(value, Rational) else repr(value)
-        msg = (
-            f"forecast value {index} is {shown}: leave a value that is not known out "
-            "(a gap is allowed), it must be a finite number of gCO2/kWh"
-        )
-        raise InvalidForecastError(msg)
-    return Decimal(repr(number))
-
-
-def _checked(
-    starts: list[int], ends: list[int], values: list[float], what: str
-) -> Iterator[tuple[int, int, Decimal]]:
-    previous_start: int | None = None
-    previous_end: int | None = None
-    for i, (start, end, value) in enumerate(zip(starts, ends, values, strict=True)):
-        if previous_start is not None and start <= previous_start:
-            fault = "duplicated" if start == previous_start else "out of order"
-            msg = (
-                f"forecast {what} {i} is {fault}: {_show(start)} after "
-                f"{_show(previous_start)}; starts must strictly increase"
-            )
-            raise InvalidForecastError(msg)
-        if end <= start:
-            # Points end where their successor starts, so a bad successor comes here too.
-            follower = i + 1 < len(starts) and end == starts[i + 1]
-            if follower and what == "point":
-                fault = "duplicated" if end == start else "out of order"
-                msg = (
-                    f"forecast point {i + 1} is {fault}: {_show(end)} after "
-                    f"{_show(start)}; starts must strictly increase"
-                )
-            else:
-                msg = (
-                    f"forecast {what} {i} must end after it starts: "
-                    f"{_show(start)} to {_show(end)}"
-                )
-            raise InvalidForecastError(msg)
-        if previous_end is not None and start < previous_end:
-            msg = (
-                f"forecast {what} {i} overlaps the one before: starts {_show(start)}, "
-                f"the one before ends {_show(previous_end)}"
-            )
-            raise InvalidForecastError(msg)
-        yield start, end, _number(value, i)
-        previous_start, previous_end = start, end
-
-
-def _show(microseconds: int) -> str:
-    return from_microseconds(microseconds).isoformat()

@@ -43,7 +43,12 @@ class Api:
         fault = ""
         for _ in range(_TRIES):
             try:
-                response = self._client.request(method, path, **request)
+                # On a busy machine the server may leave a read without answer; asked
+                # again it answers at once.
+                reads = method == "GET" or path.endswith("/filter")
+                response = self._client.request(
+                    method, path, timeout=4 if reads else 30, **request
+                )
             except httpx.HTTPError as error:
                 fault = f"{type(error).__name__}: {error}"
             else:

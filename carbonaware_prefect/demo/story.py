@@ -85,9 +85,17 @@ class _Story:
         first, scene = self._first, self._scene
         # The pool was read before the run, so its number belongs to this state at least.
         scene.until(
-            lambda: first.state.type == "RUNNING", "the first run to start", within=40
+            lambda: first.state.type == "RUNNING" or first.label("decided_by"),
+            "the first run to start",
+            within=40,
         )
         stay = self._watch.present(first.id)
+        if first.state.type != "RUNNING":
+            # It was quicker than our look at it; the process table was watched all along.
+            stay = next(iter(self._watch.stays(first.id)), None)
+            must(stay is not None, "the process table had no process of the first run")
+            self._show.check(f"First run started: {stay}")
+            return
         must(scene.slots_in_use == 1, f"the pool counts {scene.slots_in_use} slots in use")
         must(stay is not None, "the process table has no process of the first run")
         self._show.check(f"First run started: {stay}; pool: 1 of 1 slots in use")

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.flaky(reruns=1)]
 
 COMMAND = [sys.executable, "-m", "carbonaware_prefect", "demo"]
 LINES = [

@@ -149,7 +149,8 @@ def test_svg_is_well_formed_and_complete(tmp_path: Path) -> None:
     texts = [element.text or "" for element in root.iter(f"{SVG}text")]
 
     assert done.status == 0
-    assert str(svg) in done.out
+    # A narrow terminal breaks the path.
+    assert str(svg) in "".join(done.out.split())
     assert root.get("role") == "img"
     assert root.findtext(f"{SVG}title") == "Carbon intensity forecast, zone DE"
     assert "Between 100 and 400" in (root.findtext(f"{SVG}desc") or "")

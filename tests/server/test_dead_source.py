@@ -12,7 +12,7 @@ STEP = timedelta(minutes=5)
 
 def test_killing_the_forecast_service_fails_no_run(world: World) -> None:
     """Six runs, the service killed after three have moved: all six complete."""
-    dip = int((now() + timedelta(seconds=40)).timestamp())
+    dip = int((now() + timedelta(seconds=60)).timestamp())
 
     def answer(_: Asked) -> Reply:
         seconds = [dip + i * 300 for i in range(-2, 12)]
@@ -34,14 +34,14 @@ def test_killing_the_forecast_service_fails_no_run(world: World) -> None:
         for run in first:
             eventually(
                 lambda run=run: run.labels().get("slot_start"),  # type: ignore[misc]
-                within=45,
+                within=75,
                 what="the run has its slot",
             )
         # Silent at first, so that a request is under way when it dies.
         api.answer = lambda _: Reply(manner="silence")
         asked = len(api.asked)
         second = [world.run("live.py:live_flow", env=environment) for _ in range(3)]
-        eventually(lambda: len(api.asked) > asked, within=45, what="a run asks")
+        eventually(lambda: len(api.asked) > asked, within=75, what="a run asks")
 
     for run in [*first, *second]:
         run.wait_for("Completed", within=90)

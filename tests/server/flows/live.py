@@ -11,7 +11,7 @@ from carbonaware_prefect import carbonaware_delay_task
 
 
 @flow
-def live_flow(dip: str, journal: str) -> None:
+def live_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
     carbonaware_delay_task(
         window=timedelta(minutes=9),

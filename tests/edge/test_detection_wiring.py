@@ -62,7 +62,8 @@ def test_a_proven_cloud_names_the_place() -> None:
     zone, reason, _, log = child(LAMBDA)
 
     assert zone == "DE"
-    assert reason == "cleanest_now"
+    # Which of the two depends on the time of day.
+    assert reason in {"cleanest_now", "cleaner_slot"}
     assert "aws eu-central-1" in log
     assert "zone DE" in log
 

@@ -269,6 +269,18 @@ class Run:
         return self.note(event)
 
 
+class Anew(dict[str, Run]):
+    """Runs that are started when they are asked for: for a second try of a test."""
+
+    def __init__(self, start: Callable[[str], Run]) -> None:
+        super().__init__()
+        self._start = start
+
+    def __missing__(self, name: str) -> Run:
+        self[name] = self._start(name)
+        return self[name]
+
+
 @dataclass
 class World:
     """A server with one process pool and its workers."""

@@ -35,7 +35,7 @@ _LOGO = HttpUrl(
     "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/"
     "secret.png"
 )
-_DOCUMENTATION = HttpUrl("https://pypi.org/project/carbonaware-prefect/")
+_DOCUMENTATION = HttpUrl("https://docs.prefect.io/v3/concepts/blocks")
 
 
 class _SourceBlock(CredentialsBlock):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from typing import TypeVar
 
 from carbonaware_prefect.catalogue import open_source
 from carbonaware_prefect.chain import Answer, ChainSource
@@ -19,19 +20,20 @@ from carbonaware_prefect.clouds.places import Place, resolve_place, resolve_zone
 from carbonaware_prefect.core import (
     Decision,
     Forecast,
+    Hours,
     Interval,
+    Limit,
     Policy,
     Reason,
     Request,
     decide,
-    find_slot,
     run_now,
 )
+from carbonaware_prefect.core.slots import cleanest_slot, no_slot
 from carbonaware_prefect.errors import (
     CarbonAwareError,
     InvalidInputError,
     NoForecastError,
-    NoSlotError,
     UnknownPlaceError,
 )
 from carbonaware_prefect.settings import (
@@ -47,6 +49,7 @@ __all__ = ["Ask", "SourceLike", "choose", "consult", "find_place", "policy_for"]
 SourceLike = str | Source | Forecast
 """Names (``"auto"``, ``"typical"``, ``"file:PATH"``), a `Source`, or a `Forecast`."""
 
+T = TypeVar("T")
 _REMEDY = (
     "give provider and region, or zone, in the call, or set CARBONAWARE_PROVIDER and "
     "CARBONAWARE_REGION, or CARBONAWARE_ZONE"
@@ -68,6 +71,11 @@ class Ask:
     provider: str | None = None
     zone: str | None = None
     source: SourceLike | None = None
+    latest_start: Limit | None = None
+    finish_by: Limit | None = None
+    not_between: tuple[Hours, ...] | None = None
+    time_zone: tzinfo | None = None
+    minimum_saving: float | None = None
 
     def check(self) -> Ask:
         """This ask, if all it says is allowed.
@@ -77,7 +85,7 @@ class Ask:
             UnknownPlaceError: (a ValueError) unknown or mismatched provider, region, zone.
             UnknownSourceError: (a ValueError) no source of that name.
         """
-        Policy(window=self.window, duration=self.duration, minimum_wait=self.minimum_wait)
+        self._bounds(Settings.model_construct())
         resolve_zone(provider=self.provider, region=self.region, zone=self.zone)
         # Without settings: what runs elsewhere has other credentials, but the same names.
         open_source(self.source, Settings.model_construct())
@@ -86,13 +94,21 @@ class Ask:
     def policy(self, settings: Settings, *, detect: bool = False) -> Policy:
         """The policy, with the environment filling in what the call left open."""
         place, _ = find_place(self, settings, detect=detect)
+        return replace(self._bounds(settings), zone=None if place is None else place.zone)
+
+    def _bounds(self, settings: Settings) -> Policy:
+        """The policy but for its zone."""
         return Policy(
             window=_fill(self.window, DEFAULT_WINDOW, settings.window),
             duration=_fill(self.duration, DEFAULT_DURATION, settings.duration),
             minimum_wait=_fill(
                 self.minimum_wait, DEFAULT_MINIMUM_WAIT, settings.minimum_wait
             ),
-            zone=None if place is None else place.zone,
+            latest_start=_said(self.latest_start, settings.latest_start),
+            finish_by=_said(self.finish_by, settings.finish_by),
+            not_between=_said(self.not_between, settings.not_between),
+            time_zone=_said(self.time_zone, settings.time_zone),
+            minimum_saving=_said(self.minimum_saving, settings.minimum_saving),
         )
 
     def names_a_place(self) -> bool:
@@ -102,6 +118,10 @@ class Ask:
 
 def _fill(said: timedelta, default: timedelta, environment: timedelta | None) -> timedelta:
     return environment if said is default and environment is not None else said
+
+
+def _said(said: T | None, environment: T) -> T:
+    return environment if said is None else said
 
 
 def find_place(
@@ -199,6 +219,8 @@ def _nowhere(detection: Detection | None) -> str:
 
 def consult(source: Source, request: Request, now: datetime) -> Decision:
     """Decide by what a source forecasts; its faults make it ``run now``."""
+    if request.conflict is not None:
+        return run_now(request, Reason.NO_ALLOWED_START, request.conflict)
     end = request.latest_start + request.duration
     try:
         answer = _ask(source, request, Interval(request.earliest, end), now)
@@ -217,18 +239,11 @@ def _ask(source: Source, request: Request, asked: Interval, now: datetime) -> An
 
     def look(forecast: Forecast) -> str | None:
         # Past the window no forecast is of use, and that is for `decide` to say.
-        if now > request.latest_start:
+        if not (starts := request.starts_from(now)):
             return None
-        try:
-            find_slot(
-                forecast,
-                earliest=max(now, request.earliest),
-                latest_start=request.latest_start,
-                duration=request.duration,
-            )
-        except NoSlotError as error:
-            return str(error)
-        return None
+        if cleanest_slot(forecast, starts, request.duration) is not None:
+            return None
+        return str(no_slot(forecast, starts[0][0], starts[-1][1], request.duration))
 
     return source.ask(request.zone, asked, look=look)
 

@@ -45,6 +45,8 @@ _SAME_SECONDS = 1.0
 _CALL_SECONDS = 10.0
 # Of a label with free text.
 _LONGEST = 500
+# With these a decision was to wait.
+_WAITING = {Reason.CLEANER_SLOT.value, Reason.HOURS_KEPT_FREE.value}
 Label = str | int | float | bool
 
 
@@ -96,7 +98,7 @@ class Plan:
 
     def waits(self) -> bool:
         """Whether the decision was to wait for a slot."""
-        return self.slot_start is not None and self.reason == Reason.CLEANER_SLOT.value
+        return self.slot_start is not None and self.reason in _WAITING
 
     def decision(self, policy: Policy) -> Decision:
         """The decision that this plan records, to be carried out now."""
@@ -109,7 +111,7 @@ class Plan:
         return wait_for(
             Decision(
                 wait=True,
-                reason=Reason.CLEANER_SLOT,
+                reason=Reason(self.reason) if self.waits() else Reason.CLEANER_SLOT,
                 sentence="",
                 request=request,
                 slot=Slot(self.slot_start, end, self.intensity_slot),

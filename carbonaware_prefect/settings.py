@@ -7,36 +7,47 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import time, timedelta
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from carbonaware_prefect.errors import InvalidSettingError
+from carbonaware_prefect.core import Hours
+from carbonaware_prefect.errors import InvalidInputError, InvalidSettingError
 
 __all__ = [
     "DEFAULT_DURATION",
+    "DEFAULT_MINIMUM_SAVING",
     "DEFAULT_MINIMUM_WAIT",
     "DEFAULT_WINDOW",
     "Settings",
+    "explain",
     "parse_duration",
+    "parse_hours",
+    "parse_limit",
+    "parse_time_zone",
 ]
 
 DEFAULT_WINDOW = timedelta(hours=6)
 DEFAULT_DURATION = timedelta(minutes=30)
 DEFAULT_MINIMUM_WAIT = timedelta(minutes=2)
+DEFAULT_MINIMUM_SAVING = 0.02
 
 _PREFIX = "CARBONAWARE_"
 _SHORT = re.compile(
     r"(?:(?P<days>\d+(?:\.\d+)?)d)?(?:(?P<hours>\d+(?:\.\d+)?)h)?"
     r"(?:(?P<minutes>\d+(?:\.\d+)?)m)?(?:(?P<seconds>\d+(?:\.\d+)?)s)?"
 )
+_CLOCK = re.compile(r"(?P<hour>[01]?\d|2[0-3]|24(?=:00)):(?P<minute>[0-5]\d)")
+_SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<percent>%)?")
 _DURATION = TypeAdapter(timedelta)
 _FAULTS = {
     "greater_than": "must be longer than zero; write e.g. PT6H or 6h",
     "greater_than_equal": "must not be negative; write e.g. PT2M or 2m",
+    "less_than": "must be less than all of it; write e.g. 0.02 or 2%",
 }
 
 
@@ -60,6 +71,75 @@ def parse_duration(text: str) -> timedelta:
     raise ValueError(msg)
 
 
+def parse_limit(text: str) -> time | timedelta:
+    """A time of day (``07:00``), or a time from the nominal start (``PT6H``, ``6h``).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    clock = _CLOCK.fullmatch(text.strip())
+    if clock:
+        return _time(clock)
+    try:
+        return parse_duration(text)
+    except ValueError:
+        msg = f"{text!r} is no time; write a time of day, e.g. 07:00, or a time from the "
+        raise ValueError(msg + "nominal start, e.g. PT6H") from None
+
+
+def parse_hours(text: str) -> tuple[Hours, ...]:
+    """Hours of the day: ``08:00-18:00``, several with commas, also across midnight.
+
+    Raises:
+        ValueError: something else.
+    """
+    found = []
+    for part in text.split(","):
+        ends = [_CLOCK.fullmatch(end.strip()) for end in part.split("-")]
+        if len(ends) != 2 or not all(ends):  # noqa: PLR2004
+            msg = f"{part.strip()!r} is no range of hours; write e.g. 08:00-18:00"
+            raise ValueError(msg)
+        start, end = (_time(clock) for clock in ends if clock)
+        try:
+            found.append(Hours(start, end))
+        except InvalidInputError as error:
+            raise ValueError(str(error)) from None
+    return tuple(found)
+
+
+def parse_time_zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    try:
+        return ZoneInfo(name.strip())
+    except (KeyError, ValueError, OSError):
+        msg = f"{name!r} is no time zone; write an IANA name, e.g. Europe/Berlin or UTC"
+        raise ValueError(msg) from None
+
+
+def _time(clock: re.Match[str]) -> time:
+    hour, minute = int(clock["hour"]), int(clock["minute"])
+    # The end of a day is written 24:00 by many.
+    return time(0 if (hour, minute) == (24, 0) else hour, minute)
+
+
+def _share(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    share = _SHARE.fullmatch(value.strip())
+    if not share:
+        msg = f"{value!r} is no share; write e.g. 0.02 or 2%"
+        raise ValueError(msg)
+    return float(share["number"]) / (100 if share["percent"] else 1)
+
+
+def _parsed_by(parse: Callable[[str], Any]) -> BeforeValidator:
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
 def _duration(value: Any) -> Any:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -70,6 +150,11 @@ def _empty_is_none(value: Any) -> Any:
 
 Positive = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
 NotNegative = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+TimeLimit = Annotated[time | timedelta, _parsed_by(parse_limit)]
+FreeHours = Annotated[tuple[Hours, ...], NoDecode, _parsed_by(parse_hours)]
+TimeZone = Annotated[ZoneInfo, _parsed_by(parse_time_zone)]
 Text = Annotated[str | None, BeforeValidator(_empty_is_none)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 
@@ -81,6 +166,24 @@ class Settings(BaseSettings):
         window: ``CARBONAWARE_WINDOW``, longest wait.
         duration: ``CARBONAWARE_DURATION``, expected run time.
         minimum_wait: ``CARBONAWARE_MINIMUM_WAIT``, nearer slots are waited for in process.
+        earlier: ``CARBONAWARE_EARLIER``, how long before its nominal start a run may
+            start; for the planner.
+        latest_start: ``CARBONAWARE_LATEST_START``, last allowed start, ``05:00`` or
+            ``PT5H`` from the nominal start.
+        finish_by: ``CARBONAWARE_FINISH_BY``, when the run has to have ended, likewise.
+        not_between: ``CARBONAWARE_NOT_BETWEEN``, hours that runs keep free,
+            ``08:00-18:00``.
+        time_zone: ``CARBONAWARE_TIME_ZONE``, of the times of day; by default the
+            schedule's.
+        minimum_saving: ``CARBONAWARE_MINIMUM_SAVING``, the least that is worth a wait.
+        policy: ``CARBONAWARE_POLICY``, name of a carbon-policy block.
+        replan_gain: ``CARBONAWARE_REPLAN_GAIN``, the least that is worth a second move.
+        max_moves: ``CARBONAWARE_MAX_MOVES``, moves of one run by the planner.
+        freeze: ``CARBONAWARE_FREEZE``, the planner leaves runs alone that start so soon.
+        zone_limit: ``CARBONAWARE_ZONE_LIMIT``, runs at a time in each zone, ``20`` or
+            ``DE=20,FR=10``; for the planner.
+        planner_horizon: ``CARBONAWARE_PLANNER_HORIZON``, how far ahead it looks.
+        planner_interval: ``CARBONAWARE_PLANNER_INTERVAL``, time between its passes.
         provider: ``CARBONAWARE_PROVIDER``, cloud provider.
         region: ``CARBONAWARE_REGION``, cloud region.
         zone: ``CARBONAWARE_ZONE``, grid zone; wins over provider and region.
@@ -107,6 +210,19 @@ class Settings(BaseSettings):
     window: Positive | None = None
     duration: Positive | None = None
     minimum_wait: NotNegative | None = None
+    earlier: NotNegative = timedelta(0)
+    latest_start: TimeLimit | None = None
+    finish_by: TimeLimit | None = None
+    not_between: FreeHours = ()
+    time_zone: TimeZone | None = None
+    minimum_saving: Share = DEFAULT_MINIMUM_SAVING
+    policy: Text = None
+    replan_gain: Share = 0.05
+    max_moves: Count = 4
+    freeze: NotNegative = timedelta(minutes=10)
+    zone_limit: Text = None
+    planner_horizon: Positive = timedelta(hours=36)
+    planner_interval: Positive = timedelta(minutes=5)
     provider: Text = None
     region: Text = None
     zone: Text = None
@@ -140,10 +256,11 @@ class Settings(BaseSettings):
             uncached = os.environ.get(f"{_PREFIX}CACHE_DIR", "-").strip() == ""
             return cls(cache_dir="") if uncached else cls()
         except ValidationError as error:
-            raise InvalidSettingError(_explain(error)) from None
+            raise InvalidSettingError(explain(error)) from None
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
+    """What is wrong with settings: the variable, what it holds, what is allowed."""
     faults = [
         f"{_PREFIX}{str(fault['loc'][0]).upper()}={_shown(fault)}: "
         + _FAULTS.get(fault["type"], fault["msg"].removeprefix("Value error, "))

@@ -5,26 +5,30 @@
 
 from carbonaware_prefect.core.decision import (
     Decision,
-    Policy,
     Reason,
-    Request,
+    conclude,
     decide,
     run_now,
     wait_for,
 )
 from carbonaware_prefect.core.forecast import Forecast, Signal
+from carbonaware_prefect.core.hours import Hours
 from carbonaware_prefect.core.intervals import Interval
+from carbonaware_prefect.core.policy import Limit, Policy, Request
 from carbonaware_prefect.core.slots import Slot, find_slot, rank_slots
 
 __all__ = [
     "Decision",
     "Forecast",
+    "Hours",
     "Interval",
+    "Limit",
     "Policy",
     "Reason",
     "Request",
     "Signal",
     "Slot",
+    "conclude",
     "decide",
     "find_slot",
     "rank_slots",

@@ -1,4 +1,4 @@
-"""From a policy and a forecast to a decision, with the reason in code and in words.
+"""From a request and a forecast to a decision, with the reason in code and in words.
 
 Every door of the package (delay task, in-process delay, planner) decides here, so that
 the same request gets the same answer, explained in the same words.
@@ -12,10 +12,11 @@ from enum import Enum
 
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.intervals import to_utc
-from carbonaware_prefect.core.slots import Slot, find_slot
-from carbonaware_prefect.errors import InvalidInputError, NoSlotError
+from carbonaware_prefect.core.policy import Request
+from carbonaware_prefect.core.slots import Slot, cleanest_slot, no_slot
+from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Decision", "Policy", "Reason", "Request", "decide", "run_now", "wait_for"]
+__all__ = ["Decision", "Reason", "conclude", "decide", "run_now", "wait_for"]
 
 
 class Reason(str, Enum):
@@ -23,12 +24,18 @@ class Reason(str, Enum):
 
     CLEANER_SLOT = "cleaner_slot"
     """A cleaner slot lies ahead: wait for it."""
+    HOURS_KEPT_FREE = "hours_kept_free"
+    """The run may not be under way then: wait for the cleanest allowed start."""
     CLEANEST_NOW = "cleanest_now"
-    """No later start in the window is cleaner."""
+    """No other start in the window is cleaner."""
+    SAVING_TOO_SMALL = "saving_too_small"
+    """Another start is cleaner, but by less than the minimum saving."""
     SLOT_REACHED = "slot_reached"
     """The run has waited for its slot; the slot is here."""
     WINDOW_CLOSED = "window_closed"
     """The latest start has passed."""
+    NO_ALLOWED_START = "no_allowed_start"
+    """Window, finish-by and hours kept free leave no start."""
     NO_PLACE = "no_place"
     """Nobody said where the run executes."""
     NO_FORECAST = "no_forecast"
@@ -45,99 +52,13 @@ class Reason(str, Enum):
 _BRIEF = timedelta(minutes=5)
 
 
-def _positive(span: object, name: str) -> None:
-    if not isinstance(span, timedelta):
-        msg = f"{name} must be a timedelta, got {span!r}; e.g. timedelta(hours=6)"
-        raise InvalidInputError(msg)
-    if span <= timedelta(0):
-        msg = f"{name} must be positive, got {span}; e.g. timedelta(hours=6)"
-        raise InvalidInputError(msg)
-
-
-def _not_negative(span: object, name: str) -> None:
-    if not isinstance(span, timedelta) or span < timedelta(0):
-        msg = f"{name} must be a timedelta that is not negative, got {span!r}"
-        raise InvalidInputError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What the user wants, bound to no moment yet.
-
-    Attributes:
-        window: how long a run may wait; bounds its *start*.
-        duration: expected run time of the work.
-        zone: grid zone key, or None when nobody could tell.
-        minimum_wait: a slot nearer than this is waited for in process.
-
-    Raises:
-        InvalidInputError: (a ValueError) a window or duration that is not a positive
-            timedelta, a negative ``minimum_wait``.
-    """
-
-    window: timedelta = timedelta(hours=6)
-    duration: timedelta = timedelta(minutes=30)
-    zone: str | None = None
-    minimum_wait: timedelta = timedelta(minutes=2)
-
-    def __post_init__(self) -> None:
-        _positive(self.window, "window")
-        _positive(self.duration, "duration")
-        _not_negative(self.minimum_wait, "minimum_wait")
-
-    def bind(self, nominal_start: datetime) -> Request:
-        """The request for a run that would start at ``nominal_start`` without us."""
-        nominal = to_utc(nominal_start, "nominal_start")
-        try:
-            latest_start = nominal + self.window
-        except OverflowError:
-            msg = f"a window of {self.window} from {nominal.isoformat()} never ends"
-            raise InvalidInputError(msg) from None
-        return Request(
-            nominal_start=nominal,
-            earliest=nominal,
-            latest_start=latest_start,
-            duration=self.duration,
-            zone=self.zone,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A policy bound to a moment (all times in UTC).
-
-    Attributes:
-        nominal_start: when the run would have started without us.
-        earliest: first allowed start.
-        latest_start: last allowed start.
-        duration: expected run time.
-        zone: grid zone key, or None.
-    """
-
-    nominal_start: datetime
-    earliest: datetime
-    latest_start: datetime
-    duration: timedelta
-    zone: str | None
-
-    def __post_init__(self) -> None:
-        for name in ("nominal_start", "earliest", "latest_start"):
-            object.__setattr__(self, name, to_utc(getattr(self, name), name))
-        _positive(self.duration, "duration")
-        if self.latest_start < self.earliest:
-            msg = (
-                f"latest_start {self.latest_start.isoformat()} lies before "
-                f"earliest {self.earliest.isoformat()}"
-            )
-            raise InvalidInputError(msg)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Run now, or wait until ``slot.start``; with the reason and the numbers behind it.
 
     Attributes:
-        wait: whether to wait for ``slot``.
+        wait: whether to wait for ``slot``; made before the nominal start: whether to
+            start at ``slot`` instead.
         reason: stable code.
         sentence: the same for a person, with the numbers.
         request: what was asked.
@@ -178,22 +99,32 @@ class Decision:
         return 1 - self.slot.mean_intensity / self.intensity_nominal
 
 
-def run_now(request: Request, reason: Reason, because: str) -> Decision:
-    """The decision to start at once, for a reason outside the forecast."""
-    return Decision(
-        wait=False, reason=reason, sentence=f"Starting now: {because}", request=request
-    )
+def run_now(
+    request: Request, reason: Reason, because: str, *, ahead: bool = False
+) -> Decision:
+    """The decision not to wait, for a reason outside the forecast.
+
+    Args:
+        request: what was asked.
+        reason: stable code.
+        because: the same in words.
+        ahead: whether the nominal start still lies ahead.
+    """
+    sentence = f"{_starting(request, ahead)}: {because}"
+    return Decision(wait=False, reason=reason, sentence=sentence, request=request)
 
 
 def decide(request: Request, forecast: Forecast, now: datetime) -> Decision:
     """Choose the cleanest start that is still allowed at ``now``.
 
-    A wait needs a start later than ``now`` that is strictly cleaner than every earlier
-    one. When the forecast does not reach the nominal start there is no saving to state,
-    but the cleanest slot that it does cover is still taken.
+    Without us the run starts at its nominal start, or now if that has passed. Another
+    start is chosen when it is strictly cleaner, by at least the minimum saving; or when
+    that one is not allowed (hours kept free). Of equal starts the earliest is taken.
+    When the forecast does not reach the nominal start there is no saving to state, but
+    the cleanest slot that it does cover is still taken.
 
     Args:
-        request: window, duration and zone.
+        request: allowed starts, duration and zone.
         forecast: intensity of that zone.
         now: the present (aware); starts before it are no candidates.
 
@@ -201,6 +132,24 @@ def decide(request: Request, forecast: Forecast, now: datetime) -> Decision:
         The decision. Missing forecast is an answer (``no_forecast``), not an error.
     """
     now = to_utc(now, "now")
+    slot = cleanest_slot(forecast, request.starts_from(now), request.duration)
+    return conclude(request, forecast, slot, now)
+
+
+def conclude(
+    request: Request, forecast: Forecast, slot: Slot | None, now: datetime
+) -> Decision:
+    """The decision that a chosen slot comes to, with its reason in code and in words.
+
+    Args:
+        request: what was asked.
+        forecast: of its zone.
+        slot: the cleanest allowed slot from ``now`` on (or, where runs share limits,
+            this run's part of the best plan); None when there is none.
+        now: the present, in UTC.
+    """
+    ahead = now < request.nominal_start
+    starting = _starting(request, ahead)
     base = Decision(
         wait=False,
         reason=Reason.CLEANEST_NOW,
@@ -210,42 +159,74 @@ def decide(request: Request, forecast: Forecast, now: datetime) -> Decision:
         source=forecast.source,
         signal=forecast.signal,
     )
+    if request.conflict is not None:
+        sentence = f"{starting}: {request.conflict}"
+        return replace(base, reason=Reason.NO_ALLOWED_START, sentence=sentence)
     if now > request.latest_start:
-        sentence = f"Starting now: the window closed at {_clock(request.latest_start)}"
+        closed = _clock(request.latest_start)
+        sentence = f"{starting}: the window closed at {closed}"
         return replace(base, reason=Reason.WINDOW_CLOSED, sentence=sentence)
-    earliest = max(now, request.earliest)
-    try:
-        slot = find_slot(
-            forecast,
-            earliest=earliest,
-            latest_start=request.latest_start,
-            duration=request.duration,
-        )
-    except NoSlotError as error:
-        return replace(base, reason=Reason.NO_FORECAST, sentence=f"Starting now: {error}")
+    if slot is None:
+        starts = request.starts_from(now)
+        error = no_slot(forecast, starts[0][0], starts[-1][1], request.duration)
+        return replace(base, reason=Reason.NO_FORECAST, sentence=f"{starting}: {error}")
+    default = max(now, request.nominal_start)
     found = replace(base, slot=slot)
-    if slot.start <= now:
+    if not request.allows(default):
+        return wait_for(replace(found, reason=Reason.HOURS_KEPT_FREE))
+    return _weigh(found, forecast, default, starting)
+
+
+def _weigh(
+    found: Decision, forecast: Forecast, default: datetime, starting: str
+) -> Decision:
+    """Whether the slot is worth leaving the start that the run would have without us."""
+    request, slot = found.request, found.slot
+    assert slot is not None  # noqa: S101  conclude() has looked
+    mean = forecast.mean(default, request.duration)
+    if slot.start == default or (mean is not None and mean <= slot.mean_intensity):
+        stay = slot if mean is None else Slot(default, default + request.duration, mean)
         until = _clock(request.latest_start)
         sentence = (
-            f"Starting now: no start until {until} is cleaner than "
-            f"{slot.mean_intensity:.0f} gCO2/kWh{_zone(request)}"
+            f"{starting}: no start until {until} is cleaner than "
+            f"{stay.mean_intensity:.0f} gCO2/kWh{_zone(request)}"
         )
-        return replace(found, sentence=sentence)
+        return replace(found, slot=stay, sentence=sentence)
+    saving = found.saving
+    if mean is not None and saving is not None and saving < request.minimum_saving:
+        stay = Slot(default, default + request.duration, mean)
+        sentence = (
+            f"{starting}: {_clock(slot.start)} would save {100 * saving:.1f} %, less than "
+            f"the minimum saving of {100 * request.minimum_saving:g} %{_zone(request)}"
+        )
+        return replace(found, slot=stay, reason=Reason.SAVING_TOO_SMALL, sentence=sentence)
     return wait_for(found)
 
 
 def wait_for(decision: Decision) -> Decision:
     """The same decision as one to wait for its slot, with the sentence that says so."""
-    slot = decision.slot
+    slot, kept_free = decision.slot, decision.reason is Reason.HOURS_KEPT_FREE
     if slot is None:
         msg = "there is no slot to wait for"
         raise InvalidInputError(msg)
     seconds = slot.duration < _BRIEF
+    waiting = "Waiting for cleaner electricity"
+    if kept_free:
+        waiting = "Waiting for the cleanest start outside of the hours kept free"
+    elif slot.start < decision.request.nominal_start:
+        waiting = f"Starting before {_clock(decision.request.nominal_start)} is cleaner"
     sentence = (
-        f"Waiting for cleaner electricity: {_clock(slot.start, seconds).split()[0]}"
+        f"{waiting}: {_clock(slot.start, seconds).split()[0]}"
         f"-{_clock(slot.end, seconds)}, {_change(decision)}{_zone(decision.request)}"
     )
-    return replace(decision, wait=True, reason=Reason.CLEANER_SLOT, sentence=sentence)
+    reason = Reason.HOURS_KEPT_FREE if kept_free else Reason.CLEANER_SLOT
+    return replace(decision, wait=True, reason=reason, sentence=sentence)
+
+
+def _starting(request: Request, ahead: bool) -> str:
+    if not ahead:
+        return "Starting now"
+    return f"Starting at its nominal time {_clock(request.nominal_start)}"
 
 
 def _clock(moment: datetime, seconds: bool = False) -> str:

@@ -8,6 +8,7 @@ crossings visits them all: O(n), in exact integers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ from carbonaware_prefect.core.intervals import (
 )
 from carbonaware_prefect.errors import InvalidInputError, NoSlotError
 
-__all__ = ["Slot", "find_slot", "rank_slots"]
+__all__ = ["Slot", "cleanest_slot", "find_slot", "no_slot", "rank_slots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,37 @@ def find_slot(
     first, last, length = _window(earliest, latest_start, duration)
     best = _best(forecast, [(first, last)], length)
     if best is None:
-        msg = (
-            f"no forecast for a whole slot of {duration} starting between "
-            f"{earliest.isoformat()} and {latest_start.isoformat()}: the forecast covers "
-            f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
-            + (f" in {len(forecast.runs)} pieces" if len(forecast.runs) > 1 else "")
-            + ". Take a shorter duration or window, or a source that looks further ahead"
-        )
-        raise NoSlotError(msg)
+        raise no_slot(forecast, earliest, latest_start, duration)
     return _slot(forecast, best, length)
+
+
+def no_slot(
+    forecast: Forecast, earliest: datetime, latest_start: datetime, duration: timedelta
+) -> NoSlotError:
+    """The error that says what was asked of the forecast and what it covers."""
+    return NoSlotError(
+        f"no forecast for a whole slot of {duration} starting between "
+        f"{earliest.isoformat()} and {latest_start.isoformat()}: the forecast covers "
+        f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
+        + (f" in {len(forecast.runs)} pieces" if len(forecast.runs) > 1 else "")
+        + ". Take a shorter duration or window, or a source that looks further ahead"
+    )
+
+
+def cleanest_slot(
+    forecast: Forecast,
+    starts: Sequence[tuple[datetime, datetime]],
+    duration: timedelta,
+) -> Slot | None:
+    """`find_slot` over several closed pieces of allowed starts, in order of time.
+
+    Returns:
+        The slot; None when the forecast covers no whole slot that starts in them.
+    """
+    length = to_length(duration)
+    pieces = [(to_microseconds(low), to_microseconds(high)) for low, high in starts]
+    best = _best(forecast, pieces, length)
+    return None if best is None else _slot(forecast, best, length)
 
 
 def rank_slots(

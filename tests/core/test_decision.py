@@ -149,7 +149,8 @@ def test_request_stores_utc() -> None:
 @pytest.mark.parametrize("name", ["nominal_start", "earliest", "latest_start"])
 def test_request_names_its_naive_moment(name: str) -> None:
     """The refusal says which moment is naive."""
-    moments = dict.fromkeys(("nominal_start", "earliest", "latest_start"), T0)
+    names = ("nominal_start", "earliest", "latest_start")
+    moments: dict[str, Any] = dict.fromkeys(names, T0)
     moments[name] = T0.replace(tzinfo=None)
 
     with pytest.raises(InvalidInputError, match=f"^{name} is naive"):
@@ -415,9 +416,12 @@ def test_reason_codes_are_stable() -> None:
     """Automations match these strings: a change breaks them."""
     assert {reason.value for reason in Reason} == {
         "cleaner_slot",
+        "hours_kept_free",
         "cleanest_now",
+        "saving_too_small",
         "slot_reached",
         "window_closed",
+        "no_allowed_start",
         "no_place",
         "no_forecast",
         "source_failed",

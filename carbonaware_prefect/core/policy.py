@@ -98,6 +98,12 @@ class Policy:
         _limit(self.finish_by, "finish_by")
         _share(self.minimum_saving, "minimum_saving")
 
+    def is_local(self) -> bool:
+        """Whether it has times of day, and no time zone of its own to tell them in."""
+        limits = (self.latest_start, self.finish_by)
+        by_clock = bool(self.not_between) or any(isinstance(each, time) for each in limits)
+        return by_clock and self.time_zone is None
+
     def bind(self, nominal_start: datetime, time_zone: tzinfo | None = None) -> Request:
         """The request for a run that would start at ``nominal_start`` without us.
 

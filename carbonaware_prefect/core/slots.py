@@ -8,7 +8,7 @@ crossings visits them all: O(n), in exact integers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,10 +79,10 @@ def find_slot(
         (1, 150.0)
     """
     first, last, length = _window(earliest, latest_start, duration)
-    best = _best(forecast, [(first, last)], length)
+    best = lowest(forecast.runs, [(first, last)], length)
     if best is None:
         raise no_slot(forecast, earliest, latest_start, duration)
-    return _slot(forecast, best, length)
+    return _slot(forecast, best[1], length)
 
 
 def no_slot(
@@ -110,8 +110,8 @@ def cleanest_slot(
     """
     length = to_length(duration)
     pieces = [(to_microseconds(low), to_microseconds(high)) for low, high in starts]
-    best = _best(forecast, pieces, length)
-    return None if best is None else _slot(forecast, best, length)
+    best = lowest(forecast.runs, pieces, length)
+    return None if best is None else _slot(forecast, best[1], length)
 
 
 def rank_slots(
@@ -136,13 +136,13 @@ def rank_slots(
         msg = f"count must be at least 1, got {count!r}"
         raise InvalidInputError(msg)
     first, last, length = _window(earliest, latest_start, duration)
-    best = find_slot(
+    first_slot = find_slot(
         forecast, earliest=earliest, latest_start=latest_start, duration=duration
     )
     apart = max(1, min(length, (last - first) // count))
     free = [(first, last)]
     slots: list[Slot] = []
-    chosen: int | None = to_microseconds(best.start)
+    chosen: int | None = to_microseconds(first_slot.start)
     while chosen is not None and len(slots) < count:
         slots.append(_slot(forecast, chosen, length))
         free = [
@@ -154,7 +154,8 @@ def rank_slots(
             )
             if piece[0] <= piece[1]
         ]
-        chosen = _best(forecast, free, length)
+        best = lowest(forecast.runs, free, length)
+        chosen = None if best is None else best[1]
     return slots
 
 
@@ -180,18 +181,26 @@ def _slot(forecast: Forecast, start: int, length: int) -> Slot:
     return Slot(begin, begin + duration, mean)
 
 
-def _best(forecast: Forecast, windows: list[tuple[int, int]], length: int) -> int | None:
-    """The best start in any of the windows (in order of time), or None."""
+def lowest(
+    runs: Iterable[Run], windows: Iterable[tuple[int, int]], length: int
+) -> tuple[int, int] | None:
+    """The lowest integral over ``length`` and the earliest start with it, or None.
+
+    Args:
+        runs: stretches of a forecast, in order of time.
+        windows: closed windows of starts in microseconds since 1970, in order of time.
+        length: microseconds that the integral is taken over.
+    """
     best: tuple[int, int] | None = None
     for low, high in windows:
-        for run in forecast.runs:
+        for run in runs:
             first = max(low, run.edges[0])
             last = min(high, run.edges[-1] - length)
             if first <= last:
                 found = _walk(run, first, last, length)
                 if best is None or found[0] < best[0]:
                     best = found
-    return None if best is None else best[1]
+    return best
 
 
 def _walk(run: Run, first: int, last: int, length: int) -> tuple[int, int]:

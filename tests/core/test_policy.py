@@ -202,3 +202,19 @@ def test_a_nominal_start_in_hours_kept_free_is_left() -> None:
         "Waiting for the cleanest start outside of the hours kept free: "
         "23:00-00:00 UTC, 100 -> 102 gCO2/kWh (+2 %)"
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "local"),
+    [
+        ({}, False),
+        ({"finish_by": 5 * HOUR}, False),
+        ({"finish_by": time(7)}, True),
+        ({"latest_start": time(5)}, True),
+        ({"not_between": (Hours(time(8), time(18)),)}, True),
+        ({"finish_by": time(7), "time_zone": UTC}, False),
+    ],
+)
+def test_times_of_day_need_a_time_zone(policy: dict[str, Any], local: bool) -> None:
+    """Only they do, and only where the policy names none."""
+    assert Policy(**policy).is_local() is local

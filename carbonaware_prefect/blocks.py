@@ -13,8 +13,11 @@ from typing_extensions import Self
 
 from carbonaware_prefect.catalogue import chain_of
 from carbonaware_prefect.choice import Ask
+from carbonaware_prefect.core import Policy
+from carbonaware_prefect.limits import parse_limits
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
+    DEFAULT_MINIMUM_SAVING,
     DEFAULT_MINIMUM_WAIT,
     DEFAULT_WINDOW,
     Settings,
@@ -200,6 +203,30 @@ class CarbonPolicy(Block):
         default=DEFAULT_MINIMUM_WAIT,
         description="A slot nearer than this is waited for in the process.",
     )
+    earlier: timedelta = Field(
+        default=timedelta(0),
+        description="How long before its nominal start the planner may start a run.",
+    )
+    latest_start: str | None = Field(
+        default=None,
+        description="The last allowed start: a time of day, 05:00, or from nominal, PT5H.",
+    )
+    finish_by: str | None = Field(
+        default=None,
+        description="When the run has to have ended: 07:00, or from nominal, PT8H.",
+    )
+    not_between: str | None = Field(
+        default=None,
+        description="Hours that runs keep free: 08:00-18:00; several with commas.",
+    )
+    time_zone: str | None = Field(
+        default=None,
+        description="Of the times of day: Europe/Berlin; by default the schedule's.",
+    )
+    minimum_saving: float = Field(
+        default=DEFAULT_MINIMUM_SAVING,
+        description="The least saving that is worth a wait: 0.02 for 2 %.",
+    )
     provider: str | None = Field(
         default=None,
         description="The cloud provider that the work runs at: aws, azure or gcp.",
@@ -226,11 +253,18 @@ class CarbonPolicy(Block):
     _fields: ClassVar[tuple[str, ...]] = (
         "window", "duration", "minimum_wait", "provider", "region", "zone", "source",
     )  # fmt: skip
+    _limits: ClassVar[tuple[str, ...]] = (
+        "latest_start", "finish_by", "not_between", "time_zone", "minimum_saving",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        Ask(**self._said()).check()
+        Ask(**self._said(), **parse_limits(**self._said_limits())).check()
+        Policy(earlier=self.earlier)
         return self
+
+    def _said_limits(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._limits}
 
     def _said(self) -> dict[str, Any]:
         said = {name: getattr(self, name) for name in self._fields}
@@ -240,4 +274,4 @@ class CarbonPolicy(Block):
 
     def delay_task(self, **more: Any) -> Task[..., Any]:
         """The delay task of this policy; ``more`` goes to `carbonaware_delay_task`."""
-        return carbonaware_delay_task(**(self._said() | more))
+        return carbonaware_delay_task(**(self._said() | self._said_limits() | more))

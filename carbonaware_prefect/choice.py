@@ -173,6 +173,8 @@ def choose(
     nominal_start: datetime,
     now: datetime,
     tell: Callable[[str], None] = lambda _: None,
+    read: Callable[[], Settings] = Settings.read,
+    time_zone: Callable[[], tzinfo | None] = lambda: None,
 ) -> Decision:
     """Decide for a run that would have started at ``nominal_start``. Raises nothing.
 
@@ -181,13 +183,16 @@ def choose(
         nominal_start: when the run would have started without us (aware).
         now: the present (aware).
         tell: takes a sentence for the log on what was detected.
+        read: reads the settings.
+        time_zone: finds that of the run's schedule; asked only where a time of day needs
+            one and nobody named it.
 
     Returns:
         The decision; any fault on the way (settings, place, source, forecast) makes it
         ``run now`` with the fault as its reason.
     """
     try:
-        settings = Settings.read()
+        settings = read()
         source = open_source(
             settings.source if ask.source is None else ask.source, settings
         )
@@ -201,7 +206,7 @@ def choose(
         policy = replace(policy, zone=place.zone)
     if detection is not None and place is not None:
         tell(f"Nobody said where this runs; {detection.sentence}, zone {place.zone}")
-    request = policy.bind(nominal_start)
+    request = policy.bind(nominal_start, time_zone() if policy.is_local() else None)
     if place is None and needs_zone:
         return run_now(request, Reason.NO_PLACE, _nowhere(detection))
     return consult(source, request, now)

@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from carbonaware_prefect.choice import Ask, SourceLike, choose
+from carbonaware_prefect.choice import Ask, SourceLike, choose, policy_for
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.core import Decision, Reason
-from carbonaware_prefect.settings import DEFAULT_DURATION, DEFAULT_WINDOW
+from carbonaware_prefect.core import Decision, Reason, run_now
+from carbonaware_prefect.settings import DEFAULT_DURATION, DEFAULT_WINDOW, Settings
 
 __all__ = ["carbonaware_delay", "delay", "delay_async", "logger_here", "wait_until"]
 
@@ -123,7 +124,9 @@ def _remaining(moment: datetime) -> float:
 def _begin(ask: Ask) -> tuple[Decision, Logger]:
     now = utc_now()
     logger = logger_here()
-    decision = choose(ask, nominal_start=now, now=now, tell=logger.info)
+    decision = _placed_already(ask, now) or choose(
+        ask, nominal_start=now, now=now, tell=logger.info, read=_settings_reader(logger)
+    )
     log_decision(logger, decision)
     _record(decision, now, logger)
     return decision, logger
@@ -156,6 +159,31 @@ def _inside_a_run() -> bool:
     from prefect.context import FlowRunContext, TaskRunContext
 
     return FlowRunContext.get() is not None or TaskRunContext.get() is not None
+
+
+def _placed_already(ask: Ask, now: datetime) -> Decision | None:
+    """The decision of the planner where it has placed this run: nobody waits twice."""
+    if not _inside_a_run():
+        return None
+    from carbonaware_prefect.flow_runs import EARLY, plan_of_this_run
+
+    plan = plan_of_this_run()
+    if plan is None or plan.slot_start is None:
+        return None
+    request = policy_for(ask).bind(plan.nominal_start)
+    if now < plan.slot_start - EARLY:
+        because = "somebody started this run before its slot"
+        return run_now(request, Reason.OVERRIDDEN, because)
+    return run_now(request, Reason.SLOT_REACHED, "the planner has placed this run")
+
+
+def _settings_reader(logger: Logger) -> Callable[[], Settings]:
+    """The environment's settings; inside a run also those of its policy block."""
+    if not _inside_a_run():
+        return Settings.read
+    from carbonaware_prefect.run_settings import read_settings
+
+    return partial(read_settings, logger.warning)
 
 
 def _stop_check() -> Callable[[], None] | None:

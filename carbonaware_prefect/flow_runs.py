@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,38 +15,32 @@ from prefect.exceptions import CancelledRun
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Scheduled
 
-from carbonaware_prefect.core import (
-    Decision,
-    Policy,
-    Reason,
-    Signal,
-    Slot,
-    run_now,
-    wait_for,
+from carbonaware_prefect.core import Decision
+from carbonaware_prefect.labels import (
+    Label,
+    Plan,
+    label_name,
+    labels_for,
+    planner_plan,
 )
-from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.prefect_internals import cancel_requested
 
 __all__ = [
+    "EARLY",
     "MoveRefusedError",
-    "Plan",
     "accepted_move",
     "brief_client",
     "move",
-    "read_plan",
+    "plan_of_this_run",
     "record",
     "undo_preparation",
 ]
 
-PREFIX = "carbonaware"
+# The server rounds a start up to half a second early; machines' clocks differ a little.
+EARLY = timedelta(seconds=2)
 # A slot's start survives the server's rounding, not more.
 _SAME_SECONDS = 1.0
 _CALL_SECONDS = 10.0
-# Of a label with free text.
-_LONGEST = 500
-# With these a decision was to wait.
-_WAITING = {Reason.CLEANER_SLOT.value, Reason.HOURS_KEPT_FREE.value}
-Label = str | int | float | bool
 
 
 class MoveRefusedError(Exception):
@@ -71,128 +64,6 @@ def brief_client() -> Iterator[SyncPrefectClient]:
         get_client(sync_client=True) as client,
     ):
         yield client
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What the labels of a run say was decided under one key. A plan, not a fact.
-
-    Attributes:
-        reason: reason code of the decision.
-        nominal_start, decided_at: UTC.
-        slot_start: where the run was to wait for, None when it was to run at once.
-        moves: how often the run was moved.
-        intensity_nominal, intensity_slot: gCO2eq/kWh, None when unknown.
-        source, signal: of the forecast.
-    """
-
-    reason: str
-    nominal_start: datetime
-    decided_at: datetime
-    slot_start: datetime | None
-    moves: int
-    intensity_nominal: float | None
-    intensity_slot: float | None
-    source: str | None
-    signal: Signal
-
-    def waits(self) -> bool:
-        """Whether the decision was to wait for a slot."""
-        return self.slot_start is not None and self.reason in _WAITING
-
-    def decision(self, policy: Policy) -> Decision:
-        """The decision that this plan records, to be carried out now."""
-        request = policy.bind(self.nominal_start)
-        if self.slot_start is None or self.intensity_slot is None:
-            return run_now(
-                request, Reason.WINDOW_CLOSED, "the plan on the run is incomplete"
-            )
-        end = self.slot_start + policy.duration
-        return wait_for(
-            Decision(
-                wait=True,
-                reason=Reason(self.reason) if self.waits() else Reason.CLEANER_SLOT,
-                sentence="",
-                request=request,
-                slot=Slot(self.slot_start, end, self.intensity_slot),
-                intensity_nominal=self.intensity_nominal,
-                source=self.source,
-                signal=self.signal,
-            )
-        )
-
-
-def _name(key: str | None, field: str) -> str:
-    return ".".join(part for part in (PREFIX, key, field) if part)
-
-
-def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
-    """The plan under ``key``, or None when there is none that can be read."""
-
-    def get(field: str) -> Any:
-        return labels.get(_name(key, field))
-
-    def moment(field: str) -> datetime | None:
-        return None if not get(field) else to_utc(datetime.fromisoformat(get(field)), field)
-
-    def number(field: str) -> float | None:
-        return None if get(field) is None else float(get(field))
-
-    try:
-        nominal, decided = moment("nominal_start"), moment("decided_at")
-        if nominal is None or decided is None:
-            return None
-        return Plan(
-            reason=str(get("reason")),
-            nominal_start=nominal,
-            decided_at=decided,
-            slot_start=moment("slot_start"),
-            moves=int(get("moves") or 0),
-            intensity_nominal=number("intensity_nominal"),
-            intensity_slot=number("intensity_slot"),
-            source=get("source"),
-            signal="marginal" if get("signal") == "marginal" else "average",
-        )
-    except (TypeError, ValueError):
-        # Somebody else wrote there. Without a plan the delay decides anew.
-        return None
-
-
-def labels_for(
-    decision: Decision,
-    *,
-    key: str | None,
-    decided_at: datetime,
-    decided_by: str,
-    moves: int,
-) -> dict[str, Label]:
-    """The record of a decision, as flow run labels.
-
-    Only strings, numbers and booleans: the server accepts null, lists and dicts, and
-    then answers 500 to every read of that run. An unknown value is left out.
-    """
-    request = decision.request
-    saving = decision.saving
-    values: dict[str, Label | None] = {
-        "nominal_start": request.nominal_start.isoformat(),
-        "slot_start": decision.slot.start.isoformat() if decision.slot else None,
-        "decided_at": decided_at.isoformat(),
-        "decided_by": decided_by,
-        "reason": decision.reason.value,
-        "zone": request.zone,
-        "source": decision.source,
-        "source_failures": "; ".join(decision.failures)[:_LONGEST] or None,
-        "signal": decision.signal,
-        "intensity_nominal": _rounded(decision.intensity_nominal),
-        "intensity_slot": _rounded(decision.intensity_slot),
-        "saving_percent": _rounded(None if saving is None else 100 * saving),
-        "moves": moves,
-    }
-    return {_name(key, k): v for k, v in values.items() if v is not None}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)
 
 
 def record(client: SyncPrefectClient, flow_run: FlowRun, labels: dict[str, Label]) -> None:
@@ -294,6 +165,14 @@ def stop_if_cancelled() -> None:
         raise CancelledRun(msg)
 
 
+def plan_of_this_run() -> Plan | None:
+    """What the planner wrote on the flow run that this process executes."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return None
+    return planner_plan(context.flow_run.labels)
+
+
 def record_in_process(decision: Decision, *, decided_at: datetime) -> None:
     """Leave an in-process decision on the flow run, and on no run outside of one.
 
@@ -303,7 +182,7 @@ def record_in_process(decision: Decision, *, decided_at: datetime) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    taken = context.flow_run.labels.get(_name(None, "decided_by"), "in_process")
+    taken = context.flow_run.labels.get(label_name(None, "decided_by"), "in_process")
     labels = labels_for(
         decision,
         key=None if taken == "in_process" else "in_process",

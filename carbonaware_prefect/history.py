@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 from prefect.client.schemas.objects import State, StateType
 
-from carbonaware_prefect.flow_runs import Plan, is_move
+from carbonaware_prefect.flow_runs import EARLY, is_move
+from carbonaware_prefect.labels import PLANNER, Plan
 
 __all__ = ["EARLY", "Start", "why_started"]
-
-# The server rounds a start up to half a second early; machines' clocks differ a little.
-EARLY = timedelta(seconds=2)
 
 # Names that the server gives to a Scheduled state by itself; they replace no other.
 _SERVER_NAMES = {"Late", "AwaitingConcurrencySlot"}
@@ -34,6 +31,9 @@ def why_started(states: Sequence[State[Any]], plan: Plan) -> Start:
     The last Scheduled state tells: ours means that the server started it at the slot (by
     a clock other than ours); a supervisor's or a retry's (`AwaitingRetry` without a
     message) is no wish of anybody; anything else is a person, and a person wins.
+
+    What the planner decided, it decided before any process: then the state that the run
+    was created in is at the nominal start, and any other that is not ours is a person's.
     """
     assert plan.slot_start is not None  # noqa: S101  without a slot nobody asks
     ordered = sorted(states, key=lambda state: state.timestamp)
@@ -47,9 +47,12 @@ def why_started(states: Sequence[State[Any]], plan: Plan) -> Start:
             last, ran_before = state, running
     if is_move(last, plan.slot_start):
         return Start.AT_THE_SLOT
-    if last is None or not ran_before:
-        # The state that the run was created in: the plan came later.
+    if last is None:
         return Start.BEFORE_THE_MOVE
+    if not ran_before:
+        # The state that the run was created in: the plan came later.
+        ahead = plan.decided_by == PLANNER and not is_move(last, plan.nominal_start)
+        return Start.BY_A_PERSON if ahead else Start.BEFORE_THE_MOVE
     if last.name == "AwaitingRetry" and not last.message:
         return Start.BEFORE_THE_MOVE
     return Start.BY_A_PERSON

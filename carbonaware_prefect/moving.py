@@ -13,6 +13,7 @@ from carbonaware_prefect import flow_runs
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Policy, Slot
 from carbonaware_prefect.delay import logger_here, wait_until
+from carbonaware_prefect.labels import labels_for
 from carbonaware_prefect.leaving import Departure
 
 __all__ = ["Mover", "shortest_move"]
@@ -90,7 +91,7 @@ class Mover:
         return False
 
     def _propose(self, departure: Departure) -> State[Any] | None:
-        labels = flow_runs.labels_for(
+        labels = labels_for(
             self._decision,
             key=self._key,
             decided_at=utc_now(),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from prefect.client.schemas.objects import FlowRun, TaskRun
@@ -24,7 +25,9 @@ from carbonaware_prefect.core import Decision, Reason, run_now
 from carbonaware_prefect.delay import Logger, log_decision, logger_here, wait_until
 from carbonaware_prefect.errors import RescheduleError
 from carbonaware_prefect.history import EARLY, Start, why_started
+from carbonaware_prefect.labels import Plan, labels_for, planner_plan, read_plan
 from carbonaware_prefect.moving import Mover, shortest_move
+from carbonaware_prefect.run_settings import read_settings, time_zone_of
 
 __all__ = ["TASK_FUNCTION", "Wait", "delay_flow_run"]
 
@@ -131,10 +134,11 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     """The decision for this call, made earlier or now, and the moves made so far."""
     plan = None
     if call.flow_run is not None:
-        plan = flow_runs.read_plan(call.flow_run.labels, call.key)
+        labels = call.flow_run.labels
+        # The planner places the whole run, whatever the keys of its delays.
+        plan = planner_plan(labels) or read_plan(labels, call.key)
     if plan is None:
-        tell = call.logger.info
-        decision, moves = choose(call.ask, nominal_start=now, now=now, tell=tell), 0
+        decision, moves = _choose(call, now), 0
         log_decision(call.logger, decision)
         if not decision.wait:
             _record(call, decision, now, moves)
@@ -157,7 +161,18 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     return decision, plan.moves
 
 
-def _look_back(call: Call, plan: flow_runs.Plan, now: datetime) -> Start:
+def _choose(call: Call, now: datetime) -> Decision:
+    return choose(
+        call.ask,
+        nominal_start=now,
+        now=now,
+        tell=call.logger.info,
+        read=partial(read_settings, call.logger.warning),
+        time_zone=partial(time_zone_of, call.flow_run),
+    )
+
+
+def _look_back(call: Call, plan: Plan, now: datetime) -> Start:
     """How this start of the process relates to the plan on the run's labels."""
     if plan.slot_start is None or not plan.waits() or now >= plan.slot_start - EARLY:
         return Start.AT_THE_SLOT
@@ -183,7 +198,7 @@ def _record(
     """Leave the decision on the flow run; a record must never cost a run."""
     if call.flow_run is None:
         return
-    labels = flow_runs.labels_for(
+    labels = labels_for(
         decision, key=call.key, decided_at=decided_at, decided_by=decided_by, moves=moves
     )
     try:

@@ -44,9 +44,13 @@ _SHORT = re.compile(
 _CLOCK = re.compile(r"(?P<hour>[01]?\d|2[0-3]|24(?=:00)):(?P<minute>[0-5]\d)")
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<percent>%)?")
 _DURATION = TypeAdapter(timedelta)
+# Beyond it, a sum with a start leaves the calendar.
+_LONGEST = timedelta(days=366)
 _FAULTS = {
     "greater_than": "must be longer than zero; write e.g. PT6H or 6h",
-    "greater_than_equal": "must not be negative; write e.g. PT2M or 2m",
+    "greater_than_equal": "must not be negative",
+    "int_parsing": "is no whole number; write e.g. 4",
+    "less_than_equal": "must be a year at most; write e.g. PT6H or 6h",
     "less_than": "must be less than all of it; write e.g. 0.02 or 2%",
 }
 
@@ -55,18 +59,27 @@ def parse_duration(text: str) -> timedelta:
     """A duration from ``PT6H``, ``6h``, ``90m`` or ``1h30m``.
 
     Raises:
-        ValueError: it is none of these. A bare number is refused: nobody can tell
-            whether it means minutes or hours.
+        ValueError: it is none of these, or longer than a year. A bare number is refused:
+            nobody can tell whether it means minutes or hours.
     """
     stripped = text.strip()
     short = _SHORT.fullmatch(stripped.lower())
-    if stripped and short:
-        return timedelta(**{k: float(v) for k, v in short.groupdict().items() if v})
-    if stripped.upper().startswith("P"):
-        try:
-            return _DURATION.validate_python(stripped.upper())
-        except ValidationError:
-            pass
+    duration = None
+    try:
+        if stripped and short:
+            parts = {k: float(v) for k, v in short.groupdict().items() if v}
+            duration = timedelta(**parts)
+        elif stripped.upper().startswith("P"):
+            duration = _DURATION.validate_python(stripped.upper())
+    except ValidationError:
+        pass
+    except OverflowError:
+        duration = timedelta.max
+    if duration is not None and duration <= _LONGEST:
+        return duration
+    if duration is not None:
+        msg = f"{text!r} is more than a year; write e.g. PT6H, 6h, 90m or 1h30m"
+        raise ValueError(msg)
     msg = f"{text!r} is no duration; write e.g. PT6H, 6h, 90m or 1h30m"
     raise ValueError(msg)
 
@@ -148,11 +161,12 @@ def _empty_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Positive = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-NotNegative = Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))]
+Bounded = Annotated[timedelta, Field(le=_LONGEST)]
+Positive = Annotated[Bounded, BeforeValidator(_duration), Field(gt=timedelta(0))]
+NotNegative = Annotated[Bounded, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
-TimeLimit = Annotated[time | timedelta, _parsed_by(parse_limit)]
+TimeLimit = Annotated[time | Bounded, _parsed_by(parse_limit)]
 FreeHours = Annotated[tuple[Hours, ...], NoDecode, _parsed_by(parse_hours)]
 TimeZone = Annotated[ZoneInfo, _parsed_by(parse_time_zone)]
 Text = Annotated[str | None, BeforeValidator(_empty_is_none)]

@@ -6,15 +6,16 @@ import re
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import time, timedelta, tzinfo
 from typing import Any, get_args
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
 from carbonaware_prefect.choice import Ask, SourceLike
-from carbonaware_prefect.core import Decision
+from carbonaware_prefect.core import Decision, Hours
 from carbonaware_prefect.errors import InvalidInputError
+from carbonaware_prefect.limits import parse_limits
 from carbonaware_prefect.reschedule import TASK_FUNCTION, Wait, delay_flow_run
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
@@ -53,6 +54,11 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
     wait: Wait = "auto",
     source: SourceLike | None = None,
     minimum_wait: timedelta = DEFAULT_MINIMUM_WAIT,
+    latest_start: str | time | timedelta | None = None,
+    finish_by: str | time | timedelta | None = None,
+    not_between: str | tuple[Hours, ...] | None = None,
+    time_zone: str | tzinfo | None = None,
+    minimum_saving: float | None = None,
     **task_kwargs: Any,
 ) -> Task[..., DelayResult]:
     """A Prefect task that delays its flow run to the cleanest start within ``window``.
@@ -80,6 +86,12 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         source: forecast source, see docs/sources.md; by default ``"typical"``, the
             embedded table, or ``"auto"`` where credentials are set.
         minimum_wait: a nearer slot is waited for in process.
+        latest_start: last allowed start: a time of day, ``"05:00"``, or a time from the
+            nominal start. Of all limits the tightest holds.
+        finish_by: when the work has to have ended, ``"07:00"``, likewise.
+        not_between: hours that the work keeps free, ``"08:00-18:00"``.
+        time_zone: of the times of day; by default the schedule's.
+        minimum_saving: the least saving that is worth a wait, by default 0.02 (2 %).
         **task_kwargs: for `prefect.task`. ``persist_result`` and the cache settings are
             fixed, because a cached delay would not look again.
 
@@ -103,6 +115,13 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         zone=zone,
         source=source,
         minimum_wait=minimum_wait,
+        **parse_limits(
+            latest_start=latest_start,
+            finish_by=finish_by,
+            not_between=not_between,
+            time_zone=time_zone,
+            minimum_saving=minimum_saving,
+        ),
     ).check()
     _check_key(key)
     if wait not in get_args(Wait):

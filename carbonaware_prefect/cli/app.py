@@ -13,6 +13,8 @@ from carbonaware_prefect._version import __version__
 from carbonaware_prefect.cli.demo import demo
 from carbonaware_prefect.cli.detect import detect
 from carbonaware_prefect.cli.forecast import forecast
+from carbonaware_prefect.cli.plan import plan
+from carbonaware_prefect.cli.planner import app as planner_app
 from carbonaware_prefect.cli.slot import slot
 from carbonaware_prefect.cli.zones import zones
 
@@ -47,5 +49,6 @@ def _root(
     del version
 
 
-for _command in (demo, forecast, slot, zones, detect):
+for _command in (demo, forecast, slot, zones, detect, plan):
     app.command()(_command)
+app.add_typer(planner_app, name="planner")

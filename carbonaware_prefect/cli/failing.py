@@ -46,7 +46,7 @@ def duration_of(text: str | None, option: str, default: timedelta) -> timedelta:
         return default
     try:
         duration = parse_duration(text)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         msg = f"{option}: {error}"
         raise InvalidSettingError(msg) from None
     if duration <= timedelta(0):

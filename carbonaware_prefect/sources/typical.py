@@ -21,7 +21,7 @@ from carbonaware_prefect.core import Forecast, Interval, Signal
 from carbonaware_prefect.errors import NoForecastError
 from carbonaware_prefect.sources.base import SourceInfo
 
-__all__ = ["TypicalDays", "TypicalSource", "describe", "known_zones"]
+__all__ = ["TypicalDays", "TypicalSource", "days_of", "describe", "known_zones"]
 
 _HOUR = timedelta(hours=1)
 _SATURDAY = 5
@@ -54,6 +54,10 @@ class TypicalDays:
     hours: int
     grams: tuple[tuple[tuple[float, ...], ...], ...]
 
+    def at(self, local: datetime) -> float:
+        """gCO2eq/kWh at a moment, which must be told in the table's time zone."""
+        return self.grams[local.month - 1][local.weekday() >= _SATURDAY][local.hour]
+
     def forecast(self, interval: Interval) -> Forecast:
         """Hourly pieces that cover the interval, aligned outwards to whole local hours.
 
@@ -81,8 +85,7 @@ class TypicalDays:
             at = start.astimezone(zone)
             # An offset may change by half an hour, so the next whole hour is looked up too.
             end = start + (_HOUR - _past_the_hour(at))
-            day = self.grams[at.month - 1][at.weekday() >= _SATURDAY]
-            yield start, end, day[at.hour]
+            yield start, end, self.at(at)
             start = end
 
 
@@ -117,9 +120,14 @@ def known_zones() -> tuple[str, ...]:
     return tuple(sorted({*_tables(), *_PART_OF}))
 
 
+def days_of(zone: str | None) -> TypicalDays | None:
+    """The table that a zone goes by, or None; a part of Sweden goes by Sweden's."""
+    return _tables().get(_PART_OF.get(zone or "", zone or ""))
+
+
 def describe(zone: str | None = None) -> SourceInfo:
     """What typical days know, and whom to credit: for one zone's table, or for all."""
-    table = _tables().get(_PART_OF.get(zone or "", zone or ""))
+    table = days_of(zone)
     used = _tables().values() if table is None else [table]
     return SourceInfo(
         name=TypicalSource.name,
@@ -157,7 +165,7 @@ class TypicalSource:
         Raises:
             NoForecastError: no zone given, or none that has typical days.
         """
-        table = None if zone is None else _tables().get(_PART_OF.get(zone, zone))
+        table = days_of(zone)
         if table is None:
             asked = "no zone was given" if zone is None else f"zone {zone!r} has none"
             msg = (

@@ -25,7 +25,7 @@ class Block:
     @property
     def file_name(self) -> str | None:
         """The name in the block's first line, ``# NAME``, if there is one."""
-        found = re.match(r"# ([\w.-]+\.\w+)\n", self.text)
+        found = re.match(r"# ([\w.-]+\.\w+|Dockerfile)\n", self.text)
         return found and found.group(1)
 
 

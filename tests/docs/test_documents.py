@@ -53,11 +53,14 @@ def test_command_exists(home: str, command: list[str]) -> None:
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", text_of("Makefile"), re.MULTILINE)
     elif words[:2] == ["pip", "install"]:
-        assert f'name = "{words[2]}"' in text_of("pyproject.toml")
+        name, _, extra = words[2].rstrip("]").partition("[")
+        assert f'name = "{name}"' in text_of("pyproject.toml")
+        assert not extra or f"\n{extra} = [" in text_of("pyproject.toml")
     elif words[:2] == ["python", "-m"]:
         assert _help(home, *words[1:3])
     elif words[0] == "carbonaware-prefect":
-        said = _help(home, "-m", "carbonaware_prefect", words[1])
+        depth = 3 if words[1] == "planner" else 2
+        said = _help(home, "-m", "carbonaware_prefect", *words[1:depth])
         assert all(option in said for option in options)
     else:
         assert words[0] == "prefect"
@@ -82,7 +85,7 @@ def test_yaml_is_read(block: Block) -> None:
 
 def test_every_block_is_checked() -> None:
     """No document has a block in a language that no test knows."""
-    known = blocks("python", "console", "yaml", "json", "csv", "text")
+    known = blocks("python", "console", "yaml", "json", "csv", "text", "dockerfile")
     fences = sum(
         path.read_text(encoding="utf-8").count("\n```\n")
         + path.read_text(encoding="utf-8").endswith("\n```")

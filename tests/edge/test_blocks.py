@@ -71,6 +71,7 @@ def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path) -> None:
         "HOME": str(tmp_path),
         "PREFECT_HOME": str(tmp_path),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PYTHONPATH": str(Path(carbonaware_prefect.__file__).parents[1]),
         "NO_PROXY": "*",
         "COLUMNS": "200",

@@ -29,6 +29,10 @@ TERMINAL = {"Completed", "Failed", "Crashed", "Cancelled", "TimedOut"}
 PATIENCE = 2.0
 FLOWS = Path(__file__).parent / "flows"
 T = TypeVar("T")
+# Collecting garbage, the server closes cursors of SQLite in its main thread. Where such a
+# connection waits for the one writer that there may be, so does the main thread, and the
+# writer for that: for the minute after which SQLite gives up.
+_START = "import gc, runpy; gc.disable(); runpy.run_module('prefect', run_name='__main__')"
 
 
 def now() -> datetime:
@@ -70,7 +74,11 @@ class Process:
     """A child process in a group of its own, with its output in a file."""
 
     def __init__(
-        self, arguments: list[str], environment: dict[str, str], log: Path
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        log: Path,
+        cwd: Path | None = None,
     ) -> None:
         self.log = log
         with log.open("ab") as output:
@@ -81,6 +89,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                cwd=cwd,
             )
 
     @property
@@ -101,10 +110,17 @@ class Process:
 
 
 class Server:
-    """A Prefect server on SQLite, on a port that it keeps over restarts."""
+    """A Prefect server, on a port that it keeps over restarts.
 
-    def __init__(self, home: Path) -> None:
+    Args:
+        home: its folder.
+        database: SQLAlchemy URL; a SQLite file of its own by default.
+        settings: more of its environment.
+    """
+
+    def __init__(self, home: Path, database: str | None = None, **settings: str) -> None:
         self.home = home
+        self.settings = settings
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
@@ -113,6 +129,7 @@ class Server:
         self.data = Path(
             tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None)
         )
+        self.database = database or f"sqlite+aiosqlite:///{self.data}/prefect.db"
         self.client = httpx.Client(base_url=self.api, timeout=60)
         home.mkdir(parents=True, exist_ok=True)
 
@@ -125,9 +142,7 @@ class Server:
                 "PREFECT_SERVER_API_HOST": "127.0.0.1",
                 "PREFECT_SERVER_API_PORT": str(self.port),
                 "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-                "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
-                    f"sqlite+aiosqlite:///{self.data}/prefect.db"
-                ),
+                "PREFECT_SERVER_DATABASE_CONNECTION_URL": self.database,
                 "PREFECT_SERVER_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
                 "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "4",
@@ -145,11 +160,12 @@ class Server:
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
             }
+            | self.settings
             | more
         )
 
     def start(self) -> None:
-        arguments = [sys.executable, "-m", "prefect", "server", "start"]
+        arguments = [sys.executable, "-c", _START, "server", "start"]
         self.process = Process(arguments, self.environment(), self.home / "server.log")
         eventually(self.healthy, within=90, what="the Prefect server answers")
 
@@ -283,23 +299,24 @@ class Anew(dict[str, Run]):
 
 @dataclass
 class World:
-    """A server with one process pool and its workers."""
+    """A server with one pool and its workers."""
 
     server: Server
     folder: Path
     pool: str = field(default_factory=lambda: f"pool-{uuid.uuid4().hex[:8]}")
+    kind: str = "process"
     workers: list[Process] = field(default_factory=list)
     deployments: dict[str, str] = field(default_factory=dict)
 
     def open_pool(self, **settings: Any) -> None:
         self.server.call(
-            "POST", "/work_pools/", json={"name": self.pool, "type": "process", **settings}
+            "POST", "/work_pools/", json={"name": self.pool, "type": self.kind, **settings}
         )
 
     def start_worker(self, *options: str, **environment: str) -> Process:
         arguments = [
             sys.executable, "-m", "prefect", "worker", "start",
-            "--pool", self.pool, "--type", "process", "--install-policy", "never",
+            "--pool", self.pool, "--type", self.kind, "--install-policy", "never",
             *options,
         ]  # fmt: skip
         worker = Process(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def fails_before_flow(dip_in: float, journal: str) -> None:
         raise RuntimeError(message)
     delay_task(dip_in, journal)()
     note(journal, "work")
+
+
+@flow
+def long_flow(dip_in: float, journal: str, seconds: float) -> None:
+    """Work that takes its time after the wait."""
+    note(journal, "start")
+    delay_task(dip_in, journal)()
+    note(journal, "work")
+    time.sleep(seconds)
+    note(journal, "end")
 
 
 @flow

@@ -1,0 +1,1 @@
+"""What ``prefect deploy`` can use of this package; see ``steps``."""

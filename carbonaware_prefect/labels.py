@@ -1,0 +1,172 @@
+"""The record of a decision on a flow run: labels, written and read.
+
+A label is a plan, not a fact: the run's state says what was done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from carbonaware_prefect.core import (
+    Decision,
+    Policy,
+    Reason,
+    Signal,
+    Slot,
+    run_now,
+    wait_for,
+)
+from carbonaware_prefect.core.intervals import to_utc
+
+__all__ = [
+    "PLANNER",
+    "PREFIX",
+    "Label",
+    "Plan",
+    "label_name",
+    "labels_for",
+    "planner_plan",
+    "read_plan",
+]
+
+PREFIX = "carbonaware"
+PLANNER = "planner"
+# Of a label with free text.
+_LONGEST = 500
+# With these a decision was to wait.
+_WAITING = {Reason.CLEANER_SLOT.value, Reason.HOURS_KEPT_FREE.value}
+Label = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the labels of a run say was decided under one key. A plan, not a fact.
+
+    Attributes:
+        reason: reason code of the decision.
+        nominal_start, decided_at: UTC.
+        decided_by: ``task``, ``planner`` or ``in_process``; None when nobody says.
+        slot_start: where the run was to wait for, None when it was to run at once.
+        moves: how often the run was moved.
+        intensity_nominal, intensity_slot: gCO2eq/kWh, None when unknown.
+        source, signal: of the forecast.
+    """
+
+    reason: str
+    nominal_start: datetime
+    decided_at: datetime
+    decided_by: str | None
+    slot_start: datetime | None
+    moves: int
+    intensity_nominal: float | None
+    intensity_slot: float | None
+    source: str | None
+    signal: Signal
+
+    def waits(self) -> bool:
+        """Whether the decision was to wait for a slot."""
+        return self.slot_start is not None and self.reason in _WAITING
+
+    def decision(self, policy: Policy) -> Decision:
+        """The decision that this plan records, to be carried out now."""
+        request = policy.bind(self.nominal_start)
+        if self.slot_start is None or self.intensity_slot is None:
+            return run_now(
+                request, Reason.WINDOW_CLOSED, "the plan on the run is incomplete"
+            )
+        end = self.slot_start + policy.duration
+        return wait_for(
+            Decision(
+                wait=True,
+                reason=Reason(self.reason) if self.waits() else Reason.CLEANER_SLOT,
+                sentence="",
+                request=request,
+                slot=Slot(self.slot_start, end, self.intensity_slot),
+                intensity_nominal=self.intensity_nominal,
+                source=self.source,
+                signal=self.signal,
+            )
+        )
+
+
+def label_name(key: str | None, field: str) -> str:
+    """The label of a field under a key, or under none."""
+    return ".".join(part for part in (PREFIX, key, field) if part)
+
+
+def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
+    """The plan under ``key``, or None when there is none that can be read."""
+
+    def get(field: str) -> Any:
+        return labels.get(label_name(key, field))
+
+    def moment(field: str) -> datetime | None:
+        return None if not get(field) else to_utc(datetime.fromisoformat(get(field)), field)
+
+    def number(field: str) -> float | None:
+        return None if get(field) is None else float(get(field))
+
+    try:
+        nominal, decided = moment("nominal_start"), moment("decided_at")
+        if nominal is None or decided is None:
+            return None
+        return Plan(
+            reason=str(get("reason")),
+            nominal_start=nominal,
+            decided_at=decided,
+            decided_by=get("decided_by"),
+            slot_start=moment("slot_start"),
+            moves=int(get("moves") or 0),
+            intensity_nominal=number("intensity_nominal"),
+            intensity_slot=number("intensity_slot"),
+            source=get("source"),
+            signal="marginal" if get("signal") == "marginal" else "average",
+        )
+    except (TypeError, ValueError):
+        # Somebody else wrote there. Without a plan the delay decides anew.
+        return None
+
+
+def planner_plan(labels: dict[str, Any]) -> Plan | None:
+    """The plan that the planner wrote on a run, None when it wrote none."""
+    plan = read_plan(labels, None)
+    return plan if plan is not None and plan.decided_by == PLANNER else None
+
+
+def labels_for(
+    decision: Decision,
+    *,
+    key: str | None,
+    decided_at: datetime,
+    decided_by: str,
+    moves: int,
+) -> dict[str, Label]:
+    """The record of a decision, as flow run labels.
+
+    Only strings, numbers and booleans: the server accepts null, lists and dicts, and
+    then answers 500 to every read of that run. An unknown value is left out.
+    """
+    request = decision.request
+    saving = decision.saving
+    values: dict[str, Label | None] = {
+        "nominal_start": request.nominal_start.isoformat(),
+        "slot_start": decision.slot.start.isoformat() if decision.slot else None,
+        "decided_at": decided_at.isoformat(),
+        "decided_by": decided_by,
+        "reason": decision.reason.value,
+        "zone": request.zone,
+        "source": decision.source,
+        "source_failures": "; ".join(decision.failures)[:_LONGEST] or None,
+        "signal": decision.signal,
+        "intensity_nominal": _rounded(decision.intensity_nominal),
+        "intensity_slot": _rounded(decision.intensity_slot),
+        "saving_percent": _rounded(None if saving is None else 100 * saving),
+        "moves": moves,
+    }
+    return {label_name(key, k): v for k, v in values.items() if v is not None}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,1 @@
+"""Carbon-aware schedules: move scheduled flow runs before they start."""

@@ -1,0 +1,179 @@
+"""Carry out the moves: labels first, then the state, in batches, checked one by one.
+
+The state is proposed to runs that are still where they were read: a run that a worker
+picked up meanwhile, or that a person or another planner moved, no longer matches and is
+left alone. What is cut off in between is mended by the next pass, because labels without
+their state are known for what they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+
+from carbonaware_prefect.planner.api import BATCH, Api, Json
+from carbonaware_prefect.planner.upcoming import SAME, Upcoming, moment
+
+__all__ = ["Move", "carry_out", "scheduled"]
+
+_TRIES = 4
+_PAUSE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A run, where to put it, and what to write on it.
+
+    Attributes:
+        run: as it was read.
+        start: its new start.
+        message: of the new state: where it goes and why.
+        labels: the record.
+    """
+
+    run: Upcoming
+    start: datetime
+    message: str
+    labels: Json
+
+
+def scheduled(start: datetime, message: str) -> Json:
+    """A Scheduled state. Under that name, so that it becomes Late when no worker comes."""
+    return {
+        "type": "SCHEDULED",
+        "name": "Scheduled",
+        "message": message,
+        "state_details": {"scheduled_time": start.isoformat()},
+    }
+
+
+async def carry_out(
+    api: Api, moves: Iterable[Move], *, not_before: timedelta
+) -> dict[str, str]:
+    """Move the runs.
+
+    Args:
+        api: the Prefect API.
+        moves: in any order.
+        not_before: runs that start sooner than that are left to their worker.
+
+    Returns:
+        What was in the way, by run; nothing for those that were moved.
+    """
+    groups: dict[tuple[datetime, str], list[Move]] = defaultdict(list)
+    for move in moves:
+        groups[move.start, move.message].append(move)
+    faults: dict[str, str] = {}
+    for group in groups.values():
+        for at in range(0, len(group), BATCH):
+            faults |= await _batch(api, group[at : at + BATCH], not_before)
+    return faults
+
+
+async def _batch(api: Api, moves: Sequence[Move], not_before: timedelta) -> dict[str, str]:
+    faults = {
+        move.run.id: fault
+        for move in moves
+        if (fault := await _label(api, move)) is not None
+    }
+    left = [move for move in moves if move.run.id not in faults]
+    for attempt in range(_TRIES):
+        if not left:
+            break
+        if attempt:
+            await asyncio.sleep(_PAUSE * 2 ** (attempt - 1))
+        refused, left = await _propose(api, left, not_before)
+        faults |= refused
+    faults |= {move.run.id: _BUSY for move in left}
+    return await _without_done(api, moves, faults)
+
+
+_BUSY = "the server's database was busy; the next pass tries again"
+_GONE = "it is no longer where it was: picked up, moved or deleted meanwhile"
+
+
+async def _without_done(
+    api: Api, moves: Sequence[Move], faults: dict[str, str]
+) -> dict[str, str]:
+    """The faults, less those of runs that turn out to be where they were to go.
+
+    An answer may have been lost, and another planner may have come first.
+    """
+    if not faults:
+        return faults
+    starts = {move.run.id: move.start for move in moves}
+    try:
+        runs = await api.runs(sorted(faults))
+    except httpx.HTTPError:
+        return faults
+    for run in runs:
+        state = run.get("state") or {}
+        at = moment((state.get("state_details") or {}).get("scheduled_time"))
+        there = at is not None and abs(at - starts[run["id"]]) <= SAME
+        if there and state.get("type") == "SCHEDULED":
+            del faults[run["id"]]
+    return faults
+
+
+async def _label(api: Api, move: Move) -> str | None:
+    try:
+        await api.label(move.run.id, move.labels)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return "it was deleted meanwhile"
+        return f"its labels were refused: {error}"
+    except httpx.HTTPError as error:
+        return f"no answer to its labels: {error!r}"
+    return None
+
+
+async def _propose(
+    api: Api, moves: Sequence[Move], not_before: timedelta
+) -> tuple[dict[str, str], list[Move]]:
+    """Propose the state once: what was in the way, and which to try again."""
+    starts = [move.run.start for move in moves]
+    first = max(min(starts) - SAME, api.now() + not_before)
+    matching = {
+        "id": {"any_": [move.run.id for move in moves]},
+        "state": {"type": {"any_": ["SCHEDULED"]}, "name": {"any_": ["Scheduled"]}},
+        "next_scheduled_start_time": {
+            "after_": first.isoformat(),
+            "before_": (max(starts) + SAME).isoformat(),
+        },
+    }
+    state = scheduled(moves[0].start, moves[0].message)
+    try:
+        answers = await api.set_states(matching, state)
+    except httpx.HTTPError as error:
+        # It may have been carried out or not; the next pass reads which.
+        return {move.run.id: f"no clear answer: {error!r}" for move in moves}, []
+    results = {answer["flow_run_id"]: answer for answer in answers}
+    faults: dict[str, str] = {}
+    again: list[Move] = []
+    for move in moves:
+        result = results.get(move.run.id)
+        if result is None:
+            faults[move.run.id] = _GONE
+        elif not _moved(result, move):
+            reason = str((result.get("details") or {}).get("reason") or result["status"])
+            # A failure inside an answer that says 200, such as "database is locked".
+            if result["status"] == "ABORT" and "locked" in reason:
+                again.append(move)
+            else:
+                faults[move.run.id] = f"the server refused: {reason}"
+    return faults, again
+
+
+def _moved(result: Json, move: Move) -> bool:
+    details = (result.get("state") or {}).get("state_details") or {}
+    start = moment(details.get("scheduled_time"))
+    return (
+        result["status"] == "ACCEPT"
+        and start is not None
+        and abs(start - move.start) <= SAME
+    )

@@ -1,0 +1,245 @@
+"""One pass of the planner: read, decide all together, write down, move, put back.
+
+Idempotent, and safe to end at any point: what is written down before a move tells the
+next pass what was meant, and the state of the run tells what was done. Two passes at
+once come to the same slots and write the same states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from prefect.settings import PREFECT_WORKER_PREFETCH_SECONDS
+
+from carbonaware_prefect.core import Interval, Reason
+from carbonaware_prefect.labels import labels_for
+from carbonaware_prefect.planner.api import Api, Json
+from carbonaware_prefect.planner.capacity_limits import Limits, parse_zone_limit
+from carbonaware_prefect.planner.choosing import (
+    Candidate,
+    Choice,
+    choose_together,
+    left_alone,
+)
+from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
+from carbonaware_prefect.planner.ledger import read_ledger
+from carbonaware_prefect.planner.moves import Move, carry_out
+from carbonaware_prefect.planner.nurse import Nurse
+from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.upcoming import (
+    PLANNER,
+    RESTORED,
+    Hands,
+    Upcoming,
+    read_upcoming,
+)
+from carbonaware_prefect.planner.wishes import Wish, Wishes, schedule_zone
+from carbonaware_prefect.settings import Settings
+
+__all__ = ["one_pass"]
+
+# A worker submits what starts within its look-ahead; that and the way there.
+_MARGIN = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    """What the server says at the beginning of a pass."""
+
+    now: datetime
+    deployments: Mapping[str, Json]
+    runs: tuple[Upcoming, ...]
+    pools: Mapping[str, Json]
+
+
+async def one_pass(
+    api: Api,
+    settings: Settings,
+    *,
+    dry_run: bool = False,
+    flow_run: str | None = None,
+) -> Report:
+    """Plan the upcoming runs of all deployments that opted in.
+
+    Args:
+        api: the Prefect API.
+        settings: the planner's own.
+        dry_run: look and decide, and change nothing.
+        flow_run: id of the planner's own flow run, where the pass is one.
+
+    Returns:
+        What was decided about each run, and what of it could not be done.
+
+    Raises:
+        InvalidSettingError: (a ValueError) the planner's own settings are wrong.
+        httpx.HTTPError: the API could not be read; nothing was changed.
+    """
+    clock = asyncio.get_running_loop()
+    begun, calls, api_seconds = clock.time(), api.calls, api.seconds
+    zones = parse_zone_limit(settings.zone_limit)
+    world = await _read(api, settings)
+    ahead = timedelta(seconds=PREFECT_WORKER_PREFETCH_SECONDS.value()) + _MARGIN
+    nurse = Nurse(api, world.now, world.deployments, world.runs)
+    await nurse.look(await read_ledger(api))
+    known = replace(
+        world, runs=tuple(run for run in world.runs if run.id not in nurse.started_already)
+    )
+    limits = Limits(world.deployments, world.pools, zones)
+    rows, choices = await _decide(api, settings, known, limits, ahead)
+    moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
+    if not dry_run:
+        await nurse.write(moves, flow_run)
+        faults = await carry_out(api, moves, not_before=ahead)
+        choices = [
+            replace(c, row=replace(c.row, fault=faults.get(c.row.run))) for c in choices
+        ]
+        await nurse.treat(flow_run)
+    rows += [choice.row for choice in choices] + nurse.rows()
+    return Report(
+        at=world.now,
+        dry_run=dry_run,
+        rows=tuple(sorted(rows, key=lambda row: (row.nominal_start, row.run))),
+        deployments=len(world.deployments),
+        calls=api.calls - calls,
+        api_seconds=api.seconds - api_seconds,
+        seconds=clock.time() - begun,
+    )
+
+
+async def _read(api: Api, settings: Settings) -> _World:
+    deployments = {each["id"]: each for each in await api.deployments()}
+    now = api.now()
+    found = await api.upcoming(now + settings.planner_horizon) if deployments else []
+    read = {run["id"]: read_upcoming(run) for run in found}
+    runs = tuple(
+        run for run in read.values() if run is not None and run.deployment in deployments
+    )
+    names = sorted({run.pool for run in runs if run.pool is not None})
+    pools = {pool["name"]: pool for pool in (await api.pools(names) if names else [])}
+    return _World(now=now, deployments=deployments, runs=runs, pools=pools)
+
+
+async def _decide(
+    api: Api, settings: Settings, world: _World, limits: Limits, ahead: timedelta
+) -> tuple[list[Row], list[Choice]]:
+    """Rows of the runs that are not ours to move, and a choice for each that is."""
+    wishes = Wishes(settings, world.deployments, world.pools, api.policy_block)
+    rows: list[Row] = []
+    asked: list[tuple[Upcoming, Wish, Asking]] = []
+    occupied: list[tuple[Upcoming, Wish]] = []
+    for run in world.runs:
+        wish = await wishes.of(run)
+        why = left_alone(run, wish.settings or settings, world.now)
+        if why is None and wish.fault is not None:
+            why = (Reason.INVALID_SETTING.value, f"Left alone: {wish.fault}")
+        if why is not None:
+            rows.append(_row(run, world, Action.LEAVE, *why))
+            occupied.append((run, wish))
+        elif wish.policy is not None and wish.settings is not None:
+            zone = schedule_zone(world.deployments[run.deployment], run.schedule)
+            request = wish.policy.bind(run.nominal_start, zone)
+            asked.append((run, wish, Asking(request=request, settings=wish.settings)))
+    found = await fetch_all([asking for _, _, asking in asked], world.now)
+    candidates: list[Candidate] = []
+    for run, wish, asking in asked:
+        answer = found[asking.key]
+        if answer.forecast is None:
+            rows.append(_without_forecast(run, world, asking, answer))
+            occupied.append((run, wish))
+        else:
+            candidates.append(
+                Candidate(
+                    run=run,
+                    deployment=world.deployments[run.deployment]["name"],
+                    request=asking.request,
+                    forecast=answer.forecast,
+                    failures=answer.failures,
+                    settings=asking.settings,
+                )
+            )
+    chosen = await _choose(api, world, limits, candidates, occupied, ahead)
+    return rows, chosen
+
+
+async def _choose(
+    api: Api,
+    world: _World,
+    limits: Limits,
+    candidates: list[Candidate],
+    occupied: list[tuple[Upcoming, Wish]],
+    ahead: timedelta,
+) -> list[Choice]:
+    soonest = world.now + ahead
+
+    def together(allowed: Mapping[str, int]) -> list[Choice]:
+        return choose_together(
+            [
+                replace(each, limits=limits.of(each.run, each.request.zone))
+                for each in candidates
+            ],
+            limits=allowed,
+            occupied=_occupied(occupied, limits),
+            now=world.now,
+            soonest=soonest,
+        )
+
+    choices = together(limits.allowed)
+    queues = {each.run.queue for each in candidates if each.run.queue is not None}
+    if queues and any(choice.start for choice in choices):
+        # Only a pass that moves something needs to know them.
+        limits.add_queues({each["id"]: each for each in await api.queues(sorted(queues))})
+        choices = together(limits.allowed)
+    return choices
+
+
+def _occupied(
+    runs: Iterable[tuple[Upcoming, Wish]], limits: Limits
+) -> list[tuple[Interval, tuple[str, ...]]]:
+    """What runs that stay where they are take of the limits."""
+    taken = []
+    for run, wish in runs:
+        if wish.policy is not None:
+            span = Interval(run.start, run.start + wish.policy.duration)
+            taken.append((span, limits.of(run, wish.policy.zone)))
+    return taken
+
+
+def _without_forecast(run: Upcoming, world: _World, asking: Asking, answer: Found) -> Row:
+    decision = answer.decline(asking.request, world.now)
+    if run.hands is not Hands.SCHEDULE:
+        # It was placed by an earlier forecast; that is better than none.
+        because = f"Kept at its slot: {answer.because}"
+        return _row(run, world, Action.KEEP, answer.reason.value, because)
+    return _row(run, world, Action.KEEP, decision.reason.value, decision.sentence)
+
+
+def _move(choice: Choice, now: datetime) -> Move | None:
+    if choice.start is None:
+        return None
+    run, decision = choice.candidate.run, choice.decision
+    labels = labels_for(
+        replace(decision, failures=choice.candidate.failures),
+        key=None,
+        decided_at=now,
+        decided_by=PLANNER,
+        moves=run.moves + 1,
+    )
+    if run.restored_from is not None:
+        labels |= {name: value for name, value in run.labels.items() if name == RESTORED}
+    return Move(run=run, start=choice.start, message=decision.sentence, labels=labels)
+
+
+def _row(run: Upcoming, world: _World, action: Action, reason: str, sentence: str) -> Row:
+    return Row(
+        run=run.id,
+        name=run.name,
+        deployment=world.deployments[run.deployment]["name"],
+        nominal_start=run.nominal_start,
+        start=run.start,
+        action=action,
+        reason=reason,
+        sentence=sentence,
+    )

@@ -1,0 +1,124 @@
+"""What a pass did about each run: one row of its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from carbonaware_prefect.core import Decision
+
+__all__ = ["Action", "Report", "Row"]
+
+
+class Action(str, Enum):
+    """What happens to a run. The values are a stable contract."""
+
+    MOVE = "move"
+    """It starts at another time from now on."""
+    KEEP = "keep"
+    """It stays where it is: nothing better is known."""
+    LEAVE = "leave"
+    """It is left alone: a person's, about to start, or its settings are wrong."""
+    PUT_BACK = "put_back"
+    """A redeploy had deleted it while it waited."""
+    MOVE_AGAIN = "move_again"
+    """It was moved and then crashed before its process could leave."""
+    CANCEL = "cancel"
+    """Its occurrence has another run already; a redeploy had made it anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A run, what happens to it, and why.
+
+    Attributes:
+        run, name, deployment: id and names.
+        nominal_start, start: UTC; when it would start without us, and when it does now.
+        action: what happens to it.
+        reason: stable code.
+        sentence: the same for a person.
+        decision: with the numbers, None where none was made.
+        fault: what was in the way of doing it, None when nothing.
+    """
+
+    run: str
+    name: str
+    deployment: str
+    nominal_start: datetime
+    start: datetime
+    action: Action
+    reason: str
+    sentence: str
+    decision: Decision | None = None
+    fault: str | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """The row for programs."""
+        decision = self.decision
+        saving = None if decision is None else decision.saving
+        return {
+            "run": self.run,
+            "name": self.name,
+            "deployment": self.deployment,
+            "nominal_start": self.nominal_start.isoformat(),
+            "start": self.start.isoformat(),
+            "action": self.action.value,
+            "reason": self.reason,
+            "sentence": self.sentence,
+            "intensity_nominal": None if decision is None else decision.intensity_nominal,
+            "intensity_slot": None if decision is None else decision.intensity_slot,
+            "saving_percent": None if saving is None else round(100 * saving, 1),
+            "zone": None if decision is None else decision.request.zone,
+            "source": None if decision is None else decision.source,
+            "signal": None if decision is None else decision.signal,
+            "fault": self.fault,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A pass.
+
+    Attributes:
+        at: when it began, by the server's clock.
+        dry_run: whether it only looked.
+        rows: in order of nominal start.
+        deployments: how many opted in.
+        calls: to the Prefect API.
+        api_seconds: how long those took together.
+        seconds: how long the pass took.
+    """
+
+    at: datetime
+    dry_run: bool
+    rows: tuple[Row, ...] = ()
+    deployments: int = 0
+    calls: int = 0
+    api_seconds: float = 0.0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    def count(self, action: Action) -> int:
+        """How many runs that happened to, without those where it could not be done."""
+        return sum(row.action is action and row.fault is None for row in self.rows)
+
+    @property
+    def faults(self) -> int:
+        """How many rows could not be carried out; the next pass tries again."""
+        return sum(row.fault is not None for row in self.rows)
+
+    def as_document(self) -> dict[str, Any]:
+        """The report for programs."""
+        return {
+            "at": self.at.isoformat(),
+            "dry_run": self.dry_run,
+            "deployments": self.deployments,
+            "calls": self.calls,
+            "seconds": round(self.seconds, 3),
+            "counts": {action.value: self.count(action) for action in Action},
+            "faults": self.faults,
+            "notes": list(self.notes),
+            "runs": [row.as_document() for row in self.rows],
+        }

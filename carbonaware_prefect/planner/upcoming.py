@@ -1,0 +1,156 @@
+"""A scheduled run as the server shows it: whose is it, and may the planner touch it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from carbonaware_prefect.core.intervals import to_utc
+from carbonaware_prefect.labels import PLANNER, Plan, planner_plan
+from carbonaware_prefect.planner.api import Json
+
+__all__ = ["PLANNER", "RESTORED", "SAME", "Hands", "Upcoming", "moment"]
+
+RESTORED = "carbonaware.restored_from"
+# A start survives the server's rounding, not more.
+SAME = timedelta(seconds=1)
+
+
+class Hands(Enum):
+    """Whose the present start time of a run is."""
+
+    SCHEDULE = "the schedule's"
+    OURS = "the planner's"
+    UNFINISHED = "the schedule's or the planner's; a later plan was not carried out"
+    A_PERSON = "a person's"
+    ELSEWHERE = "no schedule made this run, or it has started before"
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time in the server's JSON, in UTC."""
+    if text is None:
+        return None
+    # Python 3.10 does not read "Z".
+    return to_utc(datetime.fromisoformat(text.replace("Z", "+00:00")), "time")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upcoming:
+    """A run in a Scheduled state.
+
+    Attributes:
+        id, name, deployment, flow: as the server has them.
+        schedule, schedule_name: id and name of the schedule that made it, None when none
+            did.
+        parameters: what it is called with.
+        nominal_start: when it would start without us, in UTC.
+        start: when it starts now, in UTC.
+        created: when its row was made.
+        plan: what the planner wrote on it, None when nothing.
+        hands: whose ``start`` is.
+        queue, pool: of its work, None where it has none.
+        env: its own ``CARBONAWARE_*`` variables.
+        labels: all that it carries.
+    """
+
+    id: str
+    name: str
+    deployment: str
+    schedule: str | None
+    schedule_name: str | None
+    parameters: Json
+    nominal_start: datetime
+    start: datetime
+    created: datetime
+    plan: Plan | None
+    hands: Hands
+    queue: str | None
+    pool: str | None
+    env: dict[str, Any]
+    labels: Json
+
+    @property
+    def restored_from(self) -> str | None:
+        """The id of the run that a redeploy deleted and this one stands for."""
+        found = self.labels.get(RESTORED)
+        return str(found) if found else None
+
+    @property
+    def moves(self) -> int:
+        """How often the planner moved it."""
+        return 0 if self.plan is None else self.plan.moves
+
+
+def read_upcoming(run: Json) -> Upcoming | None:
+    """The run, or None when it lacks what every scheduled run has."""
+    state = run.get("state") or {}
+    details = state.get("state_details") or {}
+    start, expected = moment(details.get("scheduled_time")), run.get("expected_start_time")
+    created, deployment = moment(run.get("created")), run.get("deployment_id")
+    if start is None or expected is None or created is None or deployment is None:
+        return None
+    labels = run.get("labels") or {}
+    plan = planner_plan(labels)
+    nominal = moment(expected)
+    assert nominal is not None  # noqa: S101  expected is not None
+    if RESTORED in labels and plan is not None:
+        # The row was made late; the occurrence's own time is on the labels.
+        nominal = plan.nominal_start
+    maker = run.get("created_by") or {}
+    by_schedule = maker.get("type") == "SCHEDULE"
+    return Upcoming(
+        id=run["id"],
+        name=run["name"],
+        deployment=deployment,
+        schedule=maker.get("id") if by_schedule else None,
+        schedule_name=maker.get("display_value") if by_schedule else None,
+        parameters=run.get("parameters") or {},
+        nominal_start=nominal,
+        start=start,
+        created=created,
+        plan=plan,
+        hands=_hands(run, plan, nominal=nominal, start=start),
+        queue=run.get("work_queue_id"),
+        pool=run.get("work_pool_name"),
+        env=carbonaware((run.get("job_variables") or {}).get("env")),
+        labels=labels,
+    )
+
+
+def carbonaware(env: Any) -> dict[str, Any]:
+    """Those variables of an environment that are ours."""
+    if not isinstance(env, dict):
+        return {}
+    return {
+        str(name): value
+        for name, value in env.items()
+        if str(name).upper().startswith("CARBONAWARE_") and value is not None
+    }
+
+
+def _hands(run: Json, plan: Plan | None, *, nominal: datetime, start: datetime) -> Hands:
+    state = run["state"]
+    ours_made = run.get("auto_scheduled") or RESTORED in (run.get("labels") or {})
+    if not ours_made or run.get("run_count") or state.get("name") != "Scheduled":
+        return Hands.ELSEWHERE
+    at_nominal = abs(start - nominal) <= SAME
+    if plan is None or plan.slot_start is None:
+        return Hands.SCHEDULE if at_nominal else Hands.A_PERSON
+    if abs(start - plan.slot_start) <= SAME:
+        return Hands.OURS
+    return Hands.UNFINISHED if _older(run, plan) else Hands.A_PERSON
+
+
+def _older(run: Json, plan: Plan) -> bool:
+    """Whether the run's state is older than the plan on its labels.
+
+    Labels are written first: then the planner ended in between, or was overtaken.
+    """
+    set_at, created = moment(run["state"].get("timestamp")), moment(run.get("created"))
+    if set_at is None:
+        return False
+    # Made while a pass was reading, it is younger than the pass, and yet nobody's move.
+    first = created is not None and abs(set_at - created) <= SAME
+    return first or set_at < plan.decided_at

@@ -1,0 +1,96 @@
+"""One forecast for each zone and source, however many runs ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carbonaware_prefect.core import Policy, Reason
+from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
+from carbonaware_prefect.settings import Settings
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+
+
+def asking(source: str | None, zone: str | None, ahead: int = 1, **more: Any) -> Asking:
+    """A run of one hour that may wait six."""
+    policy = Policy(zone=zone, duration=HOUR)
+    return Asking(
+        request=policy.bind(NOW + ahead * HOUR),
+        settings=Settings(source=source, cache_dir="", **more),
+    )
+
+
+def found(*askings: Asking) -> Mapping[tuple[Any, ...], Found]:
+    """What the sources answer."""
+    return asyncio.run(fetch_all(askings, NOW))
+
+
+def a_file(folder: Path, hours: int) -> str:
+    """A forecast file that reaches so far."""
+    lines = ["start,gco2_per_kwh"]
+    lines += [f"{(NOW + i * HOUR).isoformat()},{200 + i}" for i in range(hours + 1)]
+    file = folder / "forecast.csv"
+    file.write_text("\n".join(lines))
+    return f"file:{file}"
+
+
+def test_runs_of_a_zone_share_one_answer() -> None:
+    """Two runs of one zone and one of another make two questions."""
+    asked = [asking("typical", "DE"), asking("typical", "DE", 9), asking("typical", "ES")]
+    answers = found(*asked)
+
+    assert len(answers) == 2
+    forecast = answers[asked[0].key].forecast
+    assert forecast is not None
+    # It covers the first run's nominal start and the last one's latest end.
+    assert forecast.mean(NOW + HOUR, HOUR) is not None
+    assert forecast.mean(NOW + 15 * HOUR, HOUR) is not None
+
+
+def test_nobody_said_where() -> None:
+    """Without a place there is a reason, and what to set."""
+    (answer,) = found(asking("typical", None)).values()
+    decision = answer.decline(asking("typical", None).request, NOW)
+
+    assert (answer.forecast, answer.reason) == (None, Reason.NO_PLACE)
+    assert "CARBONAWARE_ZONE" in answer.because
+    assert decision.sentence.startswith("Starting at its nominal time 13:00 UTC: nobody")
+
+
+@pytest.mark.parametrize(
+    ("source", "zone", "reason"),
+    [
+        ("typcal", "DE", Reason.INVALID_SETTING),
+        ("typical", "IS", Reason.NO_FORECAST),
+        ("file:/nowhere/forecast.csv", "DE", Reason.INVALID_SETTING),
+        ("electricity_maps", "DE", Reason.SOURCE_FAILED),
+    ],
+)
+def test_a_source_that_does_not_help(source: str, zone: str, reason: Reason) -> None:
+    """No fault is raised; each has its reason, and the others are answered."""
+    asked = [asking(source, zone), asking("typical", "ES")]
+    answers = found(*asked)
+
+    assert answers[asked[0].key].forecast is None
+    assert answers[asked[0].key].reason is reason
+    assert answers[asked[1].key].forecast is not None
+
+
+def test_a_chain_goes_on_to_the_next_source(tmp_path: Path) -> None:
+    """A file that ends before any slot is passed over, and that is told."""
+    asked = asking(f"{a_file(tmp_path, 1)}", "DE")
+    alone = found(asked)[asked.key]
+    chain = asking("electricity_maps,typical", "DE")
+    passed_over = found(chain)[chain.key]
+
+    assert alone.forecast is not None
+    assert passed_over.forecast is not None
+    assert passed_over.forecast.source == "typical"
+    assert passed_over.failures[0].startswith("electricity_maps: ")

@@ -1,0 +1,103 @@
+"""A delay task takes its policy block and its schedule's time zone from the server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.server.world import Anew, Run, Server, World, now
+
+FLOW = "asked.py:asked_flow"
+TOKYO = ZoneInfo("Asia/Tokyo")
+SAVE = """
+from datetime import timedelta
+from carbonaware_prefect import CarbonPolicy
+CarbonPolicy(zone="DE", window=timedelta(hours=3), finish_by="PT2H").save("mornings")
+"""
+
+
+def flat(folder: Path) -> str:
+    """A forecast in which nothing is worth a wait."""
+    start, end = now() - timedelta(hours=1), now() + timedelta(days=3)
+    file = folder / "flat.csv"
+    file.write_text(f"start,end,intensity\n{start.isoformat()},{end.isoformat()},300\n")
+    return f"file:{file}"
+
+
+@pytest.fixture(scope="module")
+def runs(server: Server, world: World, tmp_path_factory: pytest.TempPathFactory) -> Anew:
+    """Runs with other settings each, all at the same time."""
+    folder = tmp_path_factory.mktemp("settings")
+    done = subprocess.run(
+        [sys.executable, "-c", SAVE],
+        env=server.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    source = {"CARBONAWARE_SOURCE": flat(folder)}
+    local = {"CARBONAWARE_FINISH_BY": "07:00", "CARBONAWARE_WINDOW": "36h"}
+    scheduled = world.deploy(
+        FLOW,
+        schedules=[
+            {"schedule": {"cron": "0 3 1 1 *", "timezone": "Asia/Tokyo"}, "active": True}
+        ],
+    )
+    settings: dict[str, dict[str, str]] = {
+        "by policy": {"CARBONAWARE_POLICY": "mornings"},
+        "over policy": {"CARBONAWARE_POLICY": "mornings", "CARBONAWARE_ZONE": "FR"},
+        "no policy": {"CARBONAWARE_POLICY": "evenings", "CARBONAWARE_ZONE": "FR"},
+        "local": local,
+    }
+
+    def start(name: str) -> Run:
+        deployment = scheduled if name == "local" else None
+        return world.run(FLOW, deployment=deployment, env=source | settings[name])
+
+    started = Anew(start)
+    for name in settings:
+        started[name]
+    return started
+
+
+def told(run: Run, what: str) -> str:
+    """What the flow noted about its decision."""
+    run.wait_for("Completed")
+    (found,) = [event for event in run.events() if event.startswith(f"{what} ")]
+    return found.removeprefix(f"{what} ")
+
+
+def test_a_policy_block_fills_in_what_nobody_said(runs: Anew) -> None:
+    """Zone and finish-by come from the block that CARBONAWARE_POLICY names."""
+    run = runs["by policy"]
+
+    assert told(run, "zone") == "DE"
+    latest = datetime.fromisoformat(told(run, "latest"))
+    noted = datetime.fromtimestamp(run.note("zone DE")["time"], timezone.utc)
+    # Two hours to finish, less half an hour of work.
+    assert abs(latest - noted - timedelta(minutes=90)) < timedelta(minutes=2)
+
+
+def test_the_environment_wins_over_the_block(runs: Anew) -> None:
+    """What a variable says the block does not change."""
+    assert told(runs["over policy"], "zone") == "FR"
+
+
+def test_a_policy_that_nobody_saved_starts_the_run_at_once(runs: Anew) -> None:
+    """The reason names the variable and the block."""
+    assert told(runs["no policy"], "reason") == "invalid_setting"
+    assert "CARBONAWARE_POLICY='evenings'" in told(runs["no policy"], "sentence")
+
+
+def test_times_of_day_are_those_of_the_schedule(runs: Anew) -> None:
+    """Seven o'clock is seven in the time zone of the deployment's schedule."""
+    latest = datetime.fromisoformat(told(runs["local"], "latest")).astimezone(TOKYO)
+
+    assert (latest.hour, latest.minute) == (6, 30)

@@ -94,10 +94,10 @@ def a_lab() -> Iterator[Lab]:
 
 
 @contextlib.contextmanager
-def a_server() -> Iterator[Server]:
-    """A server in a temporary folder."""
+def a_server(**settings: str) -> Iterator[Server]:
+    """A server in a temporary folder, with more settings than those of the tests."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), **settings)
         try:
             server.start()
             yield server

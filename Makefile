@@ -4,15 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-all lint bench bench-scale clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo   a delayed flow run gives its worker back, live (about 90 s)"
-	@echo "make test   all tests, on a real Prefect server, with coverage"
-	@echo "make lint   ruff, mypy, import-linter, deptry"
-	@echo "make bench  the numbers of the README"
-	@echo "make clean  remove what the targets made"
+	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
+	@echo "make test      the tests, on a real Prefect server, with coverage"
+	@echo "make test-all  also those that need a container engine or take minutes"
+	@echo "make lint      ruff, mypy, import-linter, deptry"
+	@echo "make bench     the numbers of the README"
+	@echo "make bench-scale  fleets of 30, 100 and 300 runs on PostgreSQL (an hour)"
+	@echo "make clean     remove what the targets made"
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,9 +28,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
-test: $(STAMP)
+test: SELECTED := -m "not infra"
+test test-all: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report= -n 2 --dist loadfile
+	$(BIN)/pytest $(SELECTED) --cov --cov-report= -n 2 --dist loadfile
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered
@@ -43,6 +46,9 @@ lint: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks --readme README.md
+
+bench-scale: $(STAMP)
+	$(BIN)/python -m benchmarks fleet_scale
 
 clean:
 	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

@@ -45,7 +45,13 @@ class Mover:
     """
 
     def __init__(
-        self, context: FlowRunContext, decision: Decision, *, key: str | None, moves: int
+        self,
+        context: FlowRunContext,
+        decision: Decision,
+        *,
+        key: str | None,
+        decided_by: str,
+        moves: int,
     ) -> None:
         if context.flow_run is None or decision.slot is None:
             msg = "a move needs a flow run and a slot"
@@ -55,6 +61,7 @@ class Mover:
         self._decision = decision
         self._slot: Slot = decision.slot
         self._key = key
+        self._decided_by = decided_by
         self._moves = moves
         self._unsure = False
         self.fault: str | None = None
@@ -95,7 +102,7 @@ class Mover:
             self._decision,
             key=self._key,
             decided_at=utc_now(),
-            decided_by="task",
+            decided_by=self._decided_by,
             moves=self._moves,
         )
         try:

@@ -25,7 +25,13 @@ from carbonaware_prefect.core import Decision, Reason, run_now
 from carbonaware_prefect.delay import Logger, log_decision, logger_here, wait_until
 from carbonaware_prefect.errors import RescheduleError
 from carbonaware_prefect.history import EARLY, Start, why_started
-from carbonaware_prefect.labels import Plan, labels_for, planner_plan, read_plan
+from carbonaware_prefect.labels import (
+    PLANNER,
+    Plan,
+    labels_for,
+    planner_plan,
+    read_plan,
+)
 from carbonaware_prefect.moving import Mover, shortest_move
 from carbonaware_prefect.run_settings import read_settings, time_zone_of
 
@@ -40,10 +46,15 @@ _turn = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of a delay task, and where it happens."""
+    """One call of a delay task, and where it happens.
+
+    What the planner decided, it decided for the whole run: then all calls look at its
+    record, and what they write stays the planner's.
+    """
 
     ask: Ask
     key: str | None
+    decided_by: str
     context: FlowRunContext | None
     flow_run: FlowRun | None
     task_run: TaskRun
@@ -56,11 +67,14 @@ class Call:
         if task_context is None:
             msg = "the delay task's body runs as a Prefect task only"
             raise RescheduleError(msg)
+        flow_run = None if context is None else context.flow_run
+        planned = flow_run is not None and planner_plan(flow_run.labels) is not None
         return cls(
             ask=ask,
-            key=call_key(context, key),
+            key=None if planned else call_key(context, key),
+            decided_by=PLANNER if planned else "task",
             context=context,
-            flow_run=None if context is None else context.flow_run,
+            flow_run=flow_run,
             task_run=task_context.task_run,
             logger=logger_here(),
         )
@@ -91,12 +105,18 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
             if decision.slot.start - now < shortest_move(policy_for(ask)):
                 obstacle = "the slot is so near that moving the run is not worth it"
             else:
-                mover = Mover(call.context, decision, key=call.key, moves=moves + 1)
+                mover = Mover(
+                    call.context,
+                    decision,
+                    key=call.key,
+                    decided_by=call.decided_by,
+                    moves=moves + 1,
+                )
                 if mover.move():
                     return decision
                 obstacle = f"the run could not be moved: {mover.fault}"
         call.logger.info("Waiting in this process until the slot: %s", obstacle)
-        _record(call, decision, now, moves, decided_by="in_process")
+        _record(call, decision, now, moves, waits_here=True)
     if mover is None:
         wait_until(decision.slot.start, stop=flow_runs.stop_if_cancelled)
     elif mover.wait_in_process():
@@ -134,9 +154,7 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     """The decision for this call, made earlier or now, and the moves made so far."""
     plan = None
     if call.flow_run is not None:
-        labels = call.flow_run.labels
-        # The planner places the whole run, whatever the keys of its delays.
-        plan = planner_plan(labels) or read_plan(labels, call.key)
+        plan = read_plan(call.flow_run.labels, call.key)
     if plan is None:
         decision, moves = _choose(call, now), 0
         log_decision(call.logger, decision)
@@ -193,13 +211,18 @@ def _record(
     decided_at: datetime,
     moves: int,
     *,
-    decided_by: str = "task",
+    waits_here: bool = False,
 ) -> None:
     """Leave the decision on the flow run; a record must never cost a run."""
     if call.flow_run is None:
         return
+    in_process = waits_here and call.decided_by != PLANNER
     labels = labels_for(
-        decision, key=call.key, decided_at=decided_at, decided_by=decided_by, moves=moves
+        decision,
+        key=call.key,
+        decided_at=decided_at,
+        decided_by="in_process" if in_process else call.decided_by,
+        moves=moves,
     )
     try:
         with flow_runs.brief_client() as client:

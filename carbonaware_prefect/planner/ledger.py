@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from carbonaware_prefect.planner.api import Api, Json
 from carbonaware_prefect.planner.upcoming import Upcoming, moment
@@ -201,9 +202,10 @@ def _entry(row: Json) -> Entry | None:
         if nominal is None or start is None or moved_at is None:
             return None
         return Entry(
-            run=str(row["run id"]),
+            # The server refuses a whole question for one id that is none.
+            run=str(UUID(row["run id"])),
             name=str(row["run"]),
-            deployment=str(row["deployment id"]),
+            deployment=str(UUID(row["deployment id"])),
             schedule=str(row["schedule id"]) or None,
             nominal_start=nominal,
             start=start,
@@ -215,7 +217,7 @@ def _entry(row: Json) -> Entry | None:
             theirs=row["state"] == _THEIRS,
             note=str(row["note"]) if row["state"] == _SETTLED else None,
         )
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return None
 
 

@@ -1,0 +1,168 @@
+"""What holds for a run: its own variables first, the defaults last."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from carbonaware_prefect.planner.upcoming import Hands, Upcoming
+from carbonaware_prefect.planner.wishes import Wish, Wishes
+from carbonaware_prefect.settings import Settings
+
+NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
+HOUR = timedelta(hours=1)
+
+
+def a_run(**env: str) -> Upcoming:
+    """A run with these variables of its own."""
+    return Upcoming(
+        id="run",
+        name="happy-heron",
+        deployment="d",
+        schedule="s",
+        schedule_name="nightly",
+        parameters={},
+        nominal_start=NOW,
+        start=NOW,
+        created=NOW,
+        plan=None,
+        hands=Hands.SCHEDULE,
+        queue=None,
+        pool="pool",
+        env=env,
+        labels={},
+    )
+
+
+class Ask:
+    """What is said at each place, and the question what holds."""
+
+    def __init__(self, **said: Any) -> None:
+        self.said = said
+        self.asked: list[str] = []
+
+    async def _block(self, name: str) -> dict[str, Any] | None:
+        self.asked.append(name)
+        found: dict[str, Any] | None = self.said.get("block")
+        return found
+
+    def wishes(self) -> Wishes:
+        variables = {"properties": {"env": {"default": self.said.get("pool")}}}
+        return Wishes(
+            Settings(**self.said.get("own", {})),
+            {"d": {"name": "etl", "job_variables": {"env": self.said.get("deployment")}}},
+            {"pool": {"base_job_template": {"variables": variables}}},
+            self._block,
+        )
+
+    def wish(self, **env: str) -> Wish:
+        return asyncio.run(self.wishes().of(a_run(**env)))
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        (["run", "deployment", "pool", "block", "own"], 1),
+        (["deployment", "pool", "block", "own"], 2),
+        (["pool", "block", "own"], 3),
+        (["block", "own"], 4),
+        (["planner"], 5),
+        ([], 6),
+    ],
+)
+def test_who_is_heard_first(left: list[str], expected: int) -> None:
+    """The run, its deployment, the work pool, the policy block, the planner, defaults."""
+    everywhere: dict[str, dict[str, Any]] = {
+        "run": {"CARBONAWARE_WINDOW": "1h"},
+        "deployment": {"CARBONAWARE_WINDOW": "2h"},
+        "pool": {"CARBONAWARE_WINDOW": "3h"},
+        "block": {"window": "4h"},
+        "own": {"window": "5h", "policy": "nightly"},
+        "planner": {"window": "5h"},
+    }
+    said = {name: everywhere[name] for name in left}
+    said.setdefault("own", said.get("planner", {}))
+    wish = Ask(**said).wish(**said.get("run", {}))
+
+    assert wish.fault is None
+    assert wish.policy is not None
+    assert wish.policy.window == expected * HOUR
+
+
+def test_a_place_is_taken_as_a_whole() -> None:
+    """A deployment's region is not mixed with the planner's zone."""
+    ask = Ask(
+        own={"zone": "DE"},
+        deployment={"CARBONAWARE_PROVIDER": "aws", "CARBONAWARE_REGION": "eu-west-3"},
+    )
+    wish = ask.wish()
+
+    assert wish.policy is not None
+    assert wish.policy.zone == "FR"
+
+
+def test_what_a_deployment_may_not_say() -> None:
+    """Credentials and URLs are the planner's own: nobody sends its keys elsewhere."""
+    wish = Ask(
+        own={"electricity_maps_key": "mine"},
+        deployment={
+            "CARBONAWARE_ELECTRICITY_MAPS_KEY": "theirs",
+            "CARBONAWARE_ELECTRICITY_MAPS_URL": "http://elsewhere.example",
+            "CARBONAWARE_CACHE_DIR": "/elsewhere",
+        },
+    ).wish()
+
+    assert wish.settings is not None
+    assert wish.settings.electricity_maps_key is not None
+    assert wish.settings.electricity_maps_key.get_secret_value() == "mine"
+    assert wish.settings.electricity_maps_url is None
+    assert wish.settings.cache_dir is None
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    """An empty value leaves what stands below it."""
+    wish = Ask(own={"window": "5h"}, deployment={"CARBONAWARE_WINDOW": " "}).wish()
+
+    assert wish.policy is not None
+    assert wish.policy.window == 5 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("WINDOW", "soon"),
+        ("WINDOW", "999999999d"),
+        ("DURATION", "P99999999D"),
+        ("ZONE", "Atlantis"),
+        ("REGION", "eu-nowhere-1"),
+        ("NOT_BETWEEN", "25:00-26:00"),
+        ("TIME_ZONE", "../../etc/passwd"),
+        ("MAX_MOVES", "-1"),
+        ("MINIMUM_SAVING", "200%"),
+        ("POLICY", "no/such?block"),
+    ],
+)
+def test_a_wrong_value_is_named(variable: str, value: str) -> None:
+    """The deployment, the variable and its value are told; nothing is raised."""
+    wish = Ask(deployment={f"CARBONAWARE_{variable}": value}).wish()
+
+    assert wish.policy is None
+    assert wish.fault is not None
+    assert "'etl'" in wish.fault
+    assert f"CARBONAWARE_{variable}={value!r}" in wish.fault
+
+
+def test_a_block_is_read_once() -> None:
+    """However many runs name a block, it is asked for once a pass."""
+    ask = Ask(deployment={"CARBONAWARE_POLICY": "nightly"}, block={"window": "4h"})
+    wishes = ask.wishes()
+
+    async def all_of_them() -> None:
+        for window in ("1h", "2h", "3h"):
+            await wishes.of(a_run(CARBONAWARE_WINDOW=window))
+
+    asyncio.run(all_of_them())
+    assert ask.asked == ["nightly"]

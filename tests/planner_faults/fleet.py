@@ -27,8 +27,7 @@ from tests.server.world import PATIENCE, Process, Server, eventually, now
 HERE = Path(__file__).parent
 SECOND = timedelta(seconds=1)
 # SQLite has one writer: now and then the server answers nobody for a minute. Where runs
-# were put to is
-# read from their history, to the second.
+# were put to is read from their history, to the second.
 _LATE = 100 * SECOND
 # After this nobody starts a run a second time.
 _SETTLE = 3.0
@@ -62,6 +61,8 @@ class QuickServer(Server):
             **{
                 f"{services}_SCHEDULER_LOOP_SECONDS": "1",
                 f"{services}_SCHEDULER_MIN_RUNS": "1",
+                # It looks for all time zones of the machine whenever it reads a schedule.
+                "PYTHONTZPATH": "",
             },
             **more,
         )

@@ -107,7 +107,8 @@ def _polished(
     for rival, start in zip(rivals, at, strict=True):
         occupancy.put(rival, start)
     least = [rival.cheapest(own)[0] for rival, own in zip(rivals, allowed, strict=True)]
-    for _ in range(_POLISH):
+    rounds, changed = 0, True
+    while changed and rounds < _POLISH:
         before = list(at)
         for i, rival in enumerate(rivals):
             occupancy.take(rival, at[i])
@@ -117,6 +118,5 @@ def _polished(
                 if (overload, cost) < now:
                     at[i] = start
             occupancy.put(rival, at[i])
-        if at == before:
-            break
+        rounds, changed = rounds + 1, at != before
     return at

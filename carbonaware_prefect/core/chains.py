@@ -19,6 +19,8 @@ __all__ = ["relieve"]
 _OVERLOAD = 1e9
 # How often a chain that turns out to cross itself is looked for anew.
 _CROSSINGS = 10
+# A search gives up after so many steps.
+_LONGEST = 15_000
 # Looking at so many holders of a cell is as much work as a step of the search.
 _HOLDERS = 10
 
@@ -41,7 +43,7 @@ def relieve(board: Board, budget: int) -> int:
             search = _Search(board, barred, stuck)
             for run in board.holders(name, cell):
                 search.root(run)
-            chain = search.run(budget)
+            chain = search.run(min(budget, _LONGEST))
             budget -= search.steps
             clash = None if chain is None else _keep(board, chain)
             if chain is None:
@@ -116,7 +118,12 @@ class _Search:
         return True
 
     def reached(self) -> dict[int, float]:
-        """The runs that the search has been at, and how far they were."""
+        """From where there is no way on: the runs that a search was at, and how far.
+
+        None of those of a search that gave up.
+        """
+        if self._queue and self._queue[0][0] < self._best:
+            return {}
         return {run: self._distance[run] for run in self._done}
 
     def run(self, most: int) -> Moves | None:

@@ -20,9 +20,9 @@ _MOST, _LEAST, _CANDIDATES = 96, 12, 120_000
 # Rounds of prices, and how many candidates and buckets they may look at altogether.
 _ROUNDS, _FEWEST_ROUNDS, _LOOKS = 40, 10, 4_000_000
 # Tries to rearrange: for each of few runs, for each of many, and at most.
-_TRIES, _BASE_TRIES, _TRIES_OF_MANY, _MOST_TRIES = 8, 1_000, 2, 6_000
+_TRIES, _BASE_TRIES, _TRIES_OF_MANY, _MOST_TRIES = 8, 2_000, 3, 8_000
 # Steps of the search for chains: for each run, and bounds for all together.
-_STEPS, _FEWEST_STEPS, _MOST_STEPS = 60, 2_000, 120_000
+_STEPS, _FEWEST_STEPS, _MOST_STEPS = 100, 2_000, 150_000
 # How far above what the limits cost one by one the target of the prices lies.
 _MARGIN = 1.2
 

@@ -101,6 +101,24 @@ def test_without_a_budget_nothing_moves() -> None:
     assert hours(board) == [0, 0]
 
 
+def test_a_search_that_gave_up_knows_nothing_of_those_it_left() -> None:
+    """With steps for one more look the same chain is found later."""
+    board = starting(
+        Board(
+            [places({k: 0.0, k + 1: 1.0}) for k in [0, *range(8)]],
+            {"pool": 1},
+            [],
+            grid(),
+        )
+    )
+
+    relieve(board, 3)
+    assert overloaded(board) == 1
+    relieve(board, BUDGET)
+
+    assert overloaded(board) == 0
+
+
 def test_a_chain_that_crosses_itself_is_looked_for_anew() -> None:
     """Two runs of a chain can't both take the last place of their queue."""
     queue = ("pool", "queue")

@@ -79,7 +79,9 @@ class Nurse:
         gone = [
             entry
             for entry in ledger.waiting.values()
-            if entry.run not in self._waiting and not self._is_upcoming(entry)
+            if entry.run not in self._waiting
+            and not self._is_upcoming(entry)
+            and not self._may_be_remembered(entry)
         ]
         existing = {run["id"]: run for run in await self._api.runs([e.run for e in gone])}
         for entry in gone:
@@ -101,6 +103,13 @@ class Nurse:
             self._waiting[entry.run] = replace(entry, theirs=theirs)
         else:
             self._settle(entry, "its start is no more the planner's")
+        return True
+
+    def _may_be_remembered(self, entry: Entry) -> bool:
+        """Whether nobody needs to know if it started before its nominal start, or went."""
+        if entry.nominal_start <= self._now or self._twins(entry):
+            return False
+        self._waiting[entry.run] = entry
         return True
 
     async def _look_at(self, entry: Entry, run: Json | None) -> None:
@@ -145,13 +154,7 @@ class Nurse:
         for entry in self._waiting.values():
             if self._is_waiting(entry) or entry in self._lost:
                 continue
-            taken = self.started_already
-            twins = [
-                run
-                for run in self._runs.values()
-                if run.id not in taken and self._may_be_twin(run, entry)
-            ]
-            if twins:
+            if twins := self._twins(entry):
                 # Where two schedules agree on a time, the likest one, and only one.
                 run = max(twins, key=lambda twin: (_likeness(twin, entry), twin.id))
                 self._twice.append((run, entry))
@@ -160,6 +163,11 @@ class Nurse:
         """Whether its run lies ahead as planned; then a redeploy would have deleted it."""
         run = self._runs.get(entry.run)
         return run is not None and run.hands in _AHEAD
+
+    def _twins(self, entry: Entry) -> list[Upcoming]:
+        taken = self.started_already
+        runs = [run for run in self._runs.values() if run.id not in taken]
+        return [run for run in runs if self._may_be_twin(run, entry)]
 
     def _may_be_twin(self, run: Upcoming, entry: Entry) -> bool:
         deployment = self._deployments.get(run.deployment) or {}

@@ -40,7 +40,7 @@ class Timeline:
 
     def __init__(self) -> None:
         load = os.getloadavg()[0] / (os.cpu_count() or 1)
-        self._pace = min(3.0, max(1.0, load / 2))
+        self._pace = min(2.0, max(1.0, load / 2))
         self._begin = now()
 
     def at(self, seconds: float) -> datetime:

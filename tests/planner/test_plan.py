@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.planner.occurrences import (
     occur,
     scheduled_for,
 )
-from tests.server.world import World
+from tests.server.world import Server, World
 
 _LABELS = {
     "nominal_start", "slot_start", "decided_at", "decided_by", "reason", "zone", "source",
@@ -45,6 +45,17 @@ class Told:
 def _lasting(row: dict[str, Any]) -> dict[str, Any]:
     """A row without what is an estimate of the moment that it is read at."""
     return {key: value for key, value in row.items() if not key.startswith("estimated_")}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One of its own: what other tests left crashed costs a pass a look."""
+    server = Server(tmp_path_factory.mktemp("plan-server"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from prefect.client.schemas.objects import State, StateType
 from carbonaware_prefect.flow_runs import EARLY, is_move
 from carbonaware_prefect.labels import PLANNER, Plan
 
-__all__ = ["EARLY", "Start", "why_started"]
+__all__ = ["EARLY", "SERVER_NAMES", "Start", "why_started"]
 
 # Names that the server gives to a Scheduled state by itself; they replace no other.
-_SERVER_NAMES = {"Late", "AwaitingConcurrencySlot"}
+SERVER_NAMES = {"Late", "AwaitingConcurrencySlot"}
 
 
 class Start(Enum):
@@ -43,7 +43,7 @@ def why_started(states: Sequence[State[Any]], plan: Plan) -> Start:
     for state in ordered:
         if state.type == StateType.RUNNING:
             running = True
-        elif state.type == StateType.SCHEDULED and state.name not in _SERVER_NAMES:
+        elif state.type == StateType.SCHEDULED and state.name not in SERVER_NAMES:
             last, ran_before = state, running
     if is_move(last, plan.slot_start):
         return Start.AT_THE_SLOT

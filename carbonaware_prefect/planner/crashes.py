@@ -1,9 +1,12 @@
-"""Runs that were moved and then marked Crashed while their process ended.
+"""Runs that were moved and then marked Crashed before their work began.
 
 The delay task has moved the run, the server has accepted it, and in the milliseconds
 before the process could say so it was killed: its worker reports Crashed over the
-Scheduled state, and nothing would ever run. The run's history shows it: the crash
-follows our move with no start in between. Such a run is moved again, once.
+Scheduled state, and nothing would ever run. Or the run came to its slot, and its process
+ended before it was Running, as Prefect's do when the server restarts in that moment.
+
+The run's history shows both: since our move there is no Running. None of the work was
+done, and so the run is moved again, once.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
+from carbonaware_prefect.history import SERVER_NAMES
 from carbonaware_prefect.labels import PREFIX, Plan, read_plan
 from carbonaware_prefect.planner.api import Api, Json
 from carbonaware_prefect.planner.moves import scheduled
@@ -37,11 +41,13 @@ class Crash:
         run: as the server has it.
         plan: where it was to wait.
         message: what its Scheduled state said.
+        starting: whether it was starting at its slot, and not leaving its process.
     """
 
     run: Json
     plan: Plan
     message: str
+    starting: bool
 
     @property
     def slot(self) -> datetime:
@@ -51,7 +57,7 @@ class Crash:
 
 
 async def find_crashes(api: Api, now: datetime) -> list[Crash]:
-    """The crashed runs that nothing but the end of their process has crashed."""
+    """The crashed runs whose work has not begun since they were moved."""
     found = []
     for run in await api.crashed(now - LOOK_BACK):
         crashed_at = moment((run.get("state") or {}).get("timestamp"))
@@ -60,16 +66,20 @@ async def find_crashes(api: Api, now: datetime) -> list[Crash]:
         plans = [
             plan
             for plan in _plans(run.get("labels") or {})
-            # Past its slot it crashed at its work.
-            if plan.slot_start is not None
-            and plan.decided_at <= crashed_at < plan.slot_start
+            if plan.slot_start is not None and plan.decided_at <= crashed_at
         ]
         if not plans:
             continue
         plan = max(plans, key=lambda each: each.decided_at)
-        message = moved_and_crashed(await api.states(run["id"]), plan)
-        if message is not None:
-            found.append(Crash(run=run, plan=plan, message=message))
+        history = since_the_move(await api.states(run["id"]), plan)
+        if history is not None:
+            crash = Crash(
+                run=run,
+                plan=plan,
+                message=str(history[0].get("message") or ""),
+                starting=any(state["type"] == "PENDING" for state in history),
+            )
+            found.append(crash)
     return found
 
 
@@ -81,18 +91,20 @@ def _plans(labels: Json) -> list[Plan]:
     return [plan for plan in plans if plan is not None and plan.waits()]
 
 
-def moved_and_crashed(states: Sequence[Json], plan: Plan) -> str | None:
-    """The message of our move, if all that followed it is a crash, for the first time."""
-    history = list(states)
-    crashes = 0
-    while history and history[-1]["type"] == "CRASHED":
-        history.pop()
-        crashes += 1
-    if not crashes or not history or not _is_move(history[-1], plan):
+def since_the_move(states: Sequence[Json], plan: Plan) -> Sequence[Json] | None:
+    """Our move and what followed, if that is a crash without a start, for the first time.
+
+    A worker may report one crash twice. A start that never became Running is Pending.
+    """
+    history = [state for state in states if state.get("name") not in SERVER_NAMES]
+    moved = -1
+    for at, state in enumerate(history):
+        if state["type"] not in {"PENDING", "CRASHED"}:
+            moved = at
+    if moved < 0 or history[-1]["type"] != "CRASHED" or not _is_move(history[moved], plan):
         return None
-    before = history[:-1]
-    again = bool(before) and before[-1]["type"] == "CRASHED"
-    return None if again else str(history[-1].get("message") or "")
+    again = moved > 0 and history[moved - 1]["type"] == "CRASHED"
+    return None if again else history[moved:]
 
 
 def _is_move(state: Json, plan: Plan) -> bool:
@@ -112,7 +124,8 @@ async def move_again(api: Api, crash: Crash, now: datetime) -> str | None:
     # A worker looks ahead, and the policy has to be right before it does.
     start = max(crash.slot, now + _SETTLED)
     matching = {"id": {"any_": [run]}, "state": {"type": {"any_": ["CRASHED"]}}}
-    message = f"{crash.message} (moved again: its process ended before it could leave)"
+    ended = "it began" if crash.starting else "it could leave"
+    message = f"{crash.message} (moved again: its process ended before {ended})"
     try:
         await api.update(run, infrastructure_pid=None)
         results = await api.set_states(matching, scheduled(start, message))

@@ -287,6 +287,9 @@ class Nurse:
 
     def _crash_row(self, crash: Crash, fault: str | None) -> Row:
         known = self._deployments.get(crash.run["deployment_id"]) or {}
+        reason, until = "crashed_while_leaving", "its process could leave"
+        if crash.starting:
+            reason, until = "crashed_while_starting", "its work began"
         return Row(
             run=crash.run["id"],
             name=crash.run["name"],
@@ -294,8 +297,8 @@ class Nurse:
             nominal_start=crash.plan.nominal_start,
             start=max(crash.slot, self._now),
             action=Action.MOVE_AGAIN,
-            reason="crashed_while_leaving",
-            sentence="It was moved, and then marked Crashed before its process could leave",
+            reason=reason,
+            sentence=f"It was moved, and then marked Crashed before {until}",
             fault=fault,
         )
 

@@ -24,7 +24,7 @@ class Action(str, Enum):
     PUT_BACK = "put_back"
     """A redeploy had deleted it while it waited."""
     MOVE_AGAIN = "move_again"
-    """It was moved and then crashed before its process could leave."""
+    """It was moved and then crashed before its work began."""
     CANCEL = "cancel"
     """Its occurrence has another run already; a redeploy had made it anew."""
 

@@ -73,8 +73,15 @@ class Fleet:
             self._occur(name, line.at(24), self.slot, keys)
         for name, keys in _STARTED_NOW.items():
             self._occur(name, line.at(300), line.at(330), keys)
+        self.cases["fails"] = occur(
+            world,
+            line.at(24),
+            dips={self.slot: 100.0},
+            # Its first process ends before it is Running.
+            parameters={"fails_first": True},
+        )
         self.reports: list[Report] = [plan(self.server)]
-        all_moved(self.reports[0], len(_PLACED) + len(_STARTED_NOW))
+        all_moved(self.reports[0], len(_PLACED) + len(_STARTED_NOW) + 1)
         for name in _STARTED_NOW:
             self.cases[name].put_to(now())
         for name, keys in {"down": [None], "unfinished": [None, None]}.items():
@@ -243,6 +250,23 @@ def test_crashed_after_its_move_is_moved_again(fleet: Fleet) -> None:
     assert case.starts()[1] >= fleet.again - 2 * SECOND
     assert fleet.rows(run) == [Action.MOVE_AGAIN]
     assert run.names().index("Crashed") < run.names().index("Completed")
+
+
+def test_crashed_at_its_start_is_moved_again(fleet: Fleet) -> None:
+    """A run whose process ends before it is Running starts again, and works once."""
+    case = fleet.cases["fails"]
+    run = case.run()
+
+    def moved_again() -> bool:
+        fleet.reports.append(plan(fleet.server))
+        return Action.MOVE_AGAIN in fleet.rows(run)
+
+    eventually(moved_again, within=60, every=4, what="a pass finds the crash")
+    run.wait_for("Completed", within=60)
+
+    assert case.events() == ["fails", "start", "work"]
+    assert run.names().count("Running") == 1
+    assert run.names().index("Crashed") < run.names().index("Running")
 
 
 def test_second_crash_is_left(fleet: Fleet) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -36,13 +37,22 @@ def insist(path: str, body: Any = None) -> Any:
     return call(path, body)
 
 
+def write_down(journal: Path, event: str) -> None:
+    """Note an event in the run's journal."""
+    entry = {"event": event, "time": time.time(), "pid": os.getpid()}
+    with journal.open("a") as file:
+        file.write(json.dumps(entry) + "\n")
+
+
 def main() -> None:
     flow_run = f"/flow_runs/{os.environ['PREFECT__FLOW_RUN_ID']}"
     parameters = insist(flow_run)["parameters"]
+    journal = Path(parameters["journal"])
+    if parameters.get("fails_first") and not journal.exists():
+        write_down(journal, "fails")
+        sys.exit(1)
     for event in ("start", parameters.get("told", "work")):
-        entry = {"event": event, "time": time.time(), "pid": os.getpid()}
-        with Path(parameters["journal"]).open("a") as journal:
-            journal.write(json.dumps(entry) + "\n")
+        write_down(journal, event)
     insist(f"{flow_run}/set_state", {"state": {"type": "RUNNING"}})
     insist(f"{flow_run}/set_state", {"state": {"type": "COMPLETED"}})
 

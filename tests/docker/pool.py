@@ -95,16 +95,18 @@ class Pool:
     stack: contextlib.ExitStack
 
     def deploy(self, flow: str) -> None:
-        """Make ``flow`` known; the image stays as it is, the flow comes in a volume."""
+        """Make ``flow`` known."""
+        self.world.deployments[flow] = self.world.deploy(flow, job_variables=self.job)
+
+    @property
+    def job(self) -> dict[str, Any]:
+        """Job variables: the image stays as it is, the tests' flows come in a volume."""
         folder = self.world.folder
-        self.world.deployments[flow] = self.world.deploy(
-            flow,
-            job_variables={
-                "image": self.image,
-                "image_pull_policy": "Never",
-                "volumes": [f"{FLOWS}:{FLOWS}:ro", f"{folder}:{folder}"],
-            },
-        )
+        return {
+            "image": self.image,
+            "image_pull_policy": "Never",
+            "volumes": [f"{FLOWS}:{FLOWS}:ro", f"{folder}:{folder}"],
+        }
 
     def run(self, flow: str, fault: Fault | None = None, **parameters: Any) -> Run:
         """Start a flow that has its way to the API by a proxy where a fault waits."""

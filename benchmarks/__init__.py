@@ -6,7 +6,7 @@ printed is made from that alone.
 
 from __future__ import annotations
 
-__all__ = ["render"]
+__all__ = ["cell", "render"]
 
 
 def render(results: dict[str, object]) -> str:
@@ -16,9 +16,9 @@ def render(results: dict[str, object]) -> str:
 
 def _section(name: str, value: object) -> str:
     if not (isinstance(value, list) and value and isinstance(value[0], dict)):
-        return f"{name}: {_cell(value)}"
+        return f"{name}: {cell(value)}"
     columns = list(value[0])
-    lines = [columns, *([_cell(row[column]) for column in columns] for row in value)]
+    lines = [columns, *([cell(row[column]) for column in columns] for row in value)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
     return "\n".join([name, *(_line(line, widths) for line in lines)])
 
@@ -30,9 +30,10 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return "  " + "  ".join([first, *rest])
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as text, with a few digits."""
     if isinstance(value, float):
         return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1f}"  # noqa: PLR2004
     if isinstance(value, list):
-        return ", ".join(map(_cell, value)) or "none"
+        return ", ".join(map(cell, value)) or "none"
     return str(value)

@@ -12,7 +12,7 @@ import platform
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks import render
+from benchmarks import cell, render
 
 BENCHMARKS = {
     "slot_search": "benchmarks.slot_search",
@@ -47,6 +47,12 @@ def main() -> None:
         metavar="README.md",
         help=f"write the latest headline numbers between {BEGIN} and {END} in this file",
     )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        metavar="PAGE.md",
+        help="write all tables of the benchmarks that were run to this file, likewise",
+    )
     options = parser.parse_args()
     default = [name for name in BENCHMARKS if name not in LONG]
     names = options.names or ([] if options.readme else default)
@@ -65,25 +71,48 @@ def main() -> None:
             "results": results,
         }
         (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n")
-    if options.readme is not None:
-        try:
-            write_numbers(options.readme)
-        except (OSError, ValueError) as error:
-            parser.error(str(error))
+    try:
+        if options.readme is not None:
+            write_numbers(options.readme, numbers())
+        if options.tables is not None:
+            write_numbers(options.tables, tables(names))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
-def write_numbers(readme: Path) -> None:
-    """Replace what stands between the two marks by the headline numbers.
+def write_numbers(page: Path, numbers: str) -> None:
+    """Replace what stands between the two marks by these numbers.
 
     Raises:
         ValueError: the file does not have each mark once, in order.
     """
-    before, begin, rest = readme.read_text().partition(BEGIN)
+    before, begin, rest = page.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end or BEGIN in after or END in before + after:
-        msg = f"{readme.name} must have {BEGIN} and then {END}, each once"
+        msg = f"{page.name} must have {BEGIN} and then {END}, each once"
         raise ValueError(msg)
-    readme.write_text(f"{before}{BEGIN}\n{numbers()}\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n{numbers}\n{END}{after}")
+
+
+def tables(names: list[str]) -> str:
+    """All tables of these benchmarks, in Markdown."""
+    parts = []
+    for name in names:
+        kept = json.loads((RESULTS / f"{name}.json").read_text())
+        for title, rows in kept["results"].items():
+            if not isinstance(rows, list):
+                parts.append(f"{title}: {cell(rows)}")
+                continue
+            lines = [list(rows[0]), ["---"] * len(rows[0])]
+            lines += [[cell(value) for value in row.values()] for row in rows]
+            parts.append(f"{title[0].upper()}{title[1:]}:")
+            parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        parts.append(f"By `python -m benchmarks {name}`, on {_where(kept['machine'])}.")
+    return "\n\n".join(parts)
+
+
+def _where(machine: dict[str, object]) -> str:
+    return f"{machine['python']}, {machine['cpus']} CPUs, {machine['platform']}"
 
 
 def numbers() -> str:
@@ -98,8 +127,7 @@ def numbers() -> str:
                 rows.append((f"`{name}`", "not measured"))
             continue
         rows += import_module(module).headlines(kept["results"]).items()
-        about = kept["machine"]
-        machines.append(f"{about['python']}, {about['cpus']} CPUs, {about['platform']}")
+        machines.append(_where(kept["machine"]))
     lines = [
         "| measured | |",
         "|---|---|",

@@ -132,6 +132,7 @@ def lateness(
     return {
         "moved by": "planner" if by_planner else "task",
         "runs": len(fleet.jobs),
+        "p10": cuts[0],
         "median": cuts[4],
         "p90": cuts[8],
         "longest": late[-1],

@@ -114,13 +114,31 @@ def read_upcoming(run: Json) -> Upcoming | None:
         hands=_hands(run, plan, nominal=nominal, start=start),
         queue=run.get("work_queue_id"),
         pool=run.get("work_pool_name"),
-        env=carbonaware((run.get("job_variables") or {}).get("env")),
+        env=carbonaware_among(run.get("job_variables")),
         labels=labels,
     )
 
 
+def carbonaware_among(job_variables: Any) -> dict[str, Any]:
+    """Our variables among job variables: in ``env``, or alone as ``env.NAME``."""
+    given = job_variables or {}
+    alone = {
+        name.removeprefix("env."): value
+        for name, value in given.items()
+        if name.startswith("env.")
+    }
+    return carbonaware(alone) | carbonaware(given.get("env"))
+
+
 def carbonaware(env: Any) -> dict[str, Any]:
-    """Those variables of an environment that are ours."""
+    """Those variables of an environment that are ours.
+
+    For Kubernetes it may be a list of ``{"name": …, "value": …}``; an entry without a
+    value names a secret of the cluster.
+    """
+    if isinstance(env, list):
+        entries = [entry for entry in env if isinstance(entry, dict)]
+        env = {str(entry.get("name")): entry.get("value") for entry in entries}
     if not isinstance(env, dict):
         return {}
     return {

@@ -24,7 +24,7 @@ from carbonaware_prefect.errors import (
     UnknownPlaceError,
 )
 from carbonaware_prefect.planner.api import Json
-from carbonaware_prefect.planner.upcoming import Upcoming, carbonaware
+from carbonaware_prefect.planner.upcoming import Upcoming, carbonaware, carbonaware_among
 from carbonaware_prefect.policy_blocks import (
     DEPLOYABLE,
     PLACE,
@@ -87,10 +87,9 @@ class Wishes:
 
     async def _work_out(self, run: Upcoming) -> Wish:
         deployment = self._deployments[run.deployment]
-        variables = deployment.get("job_variables") or {}
         said = (
             _pool_env(self._pools.get(run.pool or ""))
-            | carbonaware(variables.get("env"))
+            | carbonaware_among(deployment.get("job_variables"))
             | run.env
         )
         name = deployment["name"]

@@ -21,11 +21,12 @@ pytestmark = pytest.mark.server
 
 _POOL = "carbonaware-process"
 _PYTHON = blocks("python")
-# What builds an image needs a container engine; tests/docker deploys it.
+# Those of the process pool; what has build steps is deployed in other files, and what
+# belongs to another pool in tests/docker, or checked in tests/pools.
 _DEPLOYMENTS = [
     block
     for block in blocks("yaml")
-    if "deployments:" in block.text and "build:" not in block.text
+    if "name: my-pool\n" in block.text and "build:" not in block.text
 ]
 
 
@@ -47,6 +48,27 @@ def _prefect(server: Server, *arguments: str, cwd: Path | None = None) -> str:
 def _deployment(server: Server, name: str) -> dict[str, Any]:
     answer: dict[str, Any] = server.call("GET", f"/deployments/name/{name}")
     return answer
+
+
+def _start(server: Server, name: str, folder: Path, *, ahead: int = 35) -> Run:
+    """A run of a deployment, started now, whose forecast is lowest ``ahead`` seconds on."""
+    lines = ["start,gco2_per_kwh"]
+    for seconds, grams in (-3600, 300), (ahead, 100), (ahead + 300, 300), (36000, 300):
+        at = now() + timedelta(seconds=seconds)
+        lines.append(f"{at.isoformat(timespec='seconds')},{grams}")
+    forecast = folder / "forecast.csv"
+    forecast.write_text("\n".join(lines))
+    env = {
+        "CARBONAWARE_SOURCE": f"file:{forecast}",
+        "CARBONAWARE_DURATION": "1m",
+        "CARBONAWARE_MINIMUM_WAIT": "0s",
+    }
+    created = server.call(
+        "POST",
+        f"/deployments/{_deployment(server, name)['id']}/create_flow_run",
+        json={"state": {"type": "SCHEDULED"}, "job_variables": {"env": env}},
+    )
+    return Run(server, str(created["id"]), folder / "no-journal")
 
 
 @pytest.fixture(scope="module")
@@ -72,27 +94,12 @@ def worker(server: Server, clone: Path) -> Iterator[Process]:
 
 @pytest.fixture(scope="module")
 def training(server: Server, clone: Path, worker: Process) -> Run:
-    """A run of the training whose forecast is lowest 35 s ahead, just started."""
-    lines = ["start,gco2_per_kwh"]
-    for seconds, grams in (-3600, 300), (35, 100), (335, 300), (36000, 300):
-        at = now() + timedelta(seconds=seconds)
-        lines.append(f"{at.isoformat(timespec='seconds')},{grams}")
-    forecast = clone / "forecast.csv"
-    forecast.write_text("\n".join(lines))
-    env = {
-        "CARBONAWARE_SOURCE": f"file:{forecast}",
-        "CARBONAWARE_DURATION": "1m",
-        "CARBONAWARE_MINIMUM_WAIT": "0s",
-    }
-    created = server.call(
-        "POST",
-        f"/deployments/{_deployment(server, 'training/nightly')['id']}/create_flow_run",
-        json={"state": {"type": "SCHEDULED"}, "job_variables": {"env": env}},
-    )
-    return Run(server, str(created["id"]), clone / "no-journal")
+    """A run of the training, just started."""
+    return _start(server, "training/nightly", clone)
 
 
-@pytest.mark.usefixtures("training")
+# Both wait for their slots while the other tests run.
+@pytest.mark.usefixtures("training", "backup")
 def test_repository_deploys_the_nightly_training(server: Server, clone: Path) -> None:
     """``prefect deploy --all`` gives the training its pool, schedule, zone and settings."""
     found = _deployment(server, "training/nightly")
@@ -192,6 +199,24 @@ def pool(server: Server) -> str:
     return "my-pool"
 
 
+@pytest.fixture(scope="module")
+def backup(
+    server: Server, pool: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    """A run of the process pool page's example, just started, and a worker for it."""
+    folder = tmp_path_factory.mktemp("process-page")
+    for block in blocks("python", "yaml"):
+        if block.where.startswith("docs/process.md:") and block.file_name:
+            (folder / block.file_name).write_text(block.text, encoding="utf-8")
+    _prefect(server, "--no-prompt", "deploy", "--all", cwd=folder)
+    world = World(server, folder, pool=pool)
+    try:
+        world.start_worker()
+        yield _start(server, "backup/by-night", folder, ahead=60)
+    finally:
+        world.close()
+
+
 @pytest.mark.parametrize("block", _DEPLOYMENTS, ids=lambda block: block.where)
 def test_deployments_of_the_documents_deploy(
     server: Server, pool: str, tmp_path: Path, block: Block
@@ -220,3 +245,13 @@ def test_training_leaves_its_worker_and_comes_back(training: Run) -> None:
     assert (labels["source"], labels["zone"], labels["moves"]) == ("file", "DE", 1)
     # Logs come in batches, some after the run's end.
     eventually(lambda: "accuracy" in training.logs(), within=20, what="it logs its result")
+
+
+def test_process_pool_example(backup: Run) -> None:
+    """The process pool page's flow leaves its worker, comes back and does its work."""
+    backup.wait_for("Completed", within=120)
+    labels = backup.labels()
+
+    assert backup.names().count("Running") == 2
+    assert (labels["reason"], labels["zone"], labels["moves"]) == ("cleaner_slot", "DE", 1)
+    eventually(lambda: "tables copied" in backup.logs(), within=20, what="it logs its work")

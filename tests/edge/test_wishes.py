@@ -51,9 +51,10 @@ class Ask:
 
     def wishes(self) -> Wishes:
         variables = {"properties": {"env": {"default": self.said.get("pool")}}}
+        given = self.said.get("job_variables", {"env": self.said.get("deployment")})
         return Wishes(
             Settings(**self.said.get("own", {})),
-            {"d": {"name": "etl", "job_variables": {"env": self.said.get("deployment")}}},
+            {"d": {"name": "etl", "job_variables": given}},
             {"pool": {"base_job_template": {"variables": variables}}},
             self._block,
         )
@@ -90,6 +91,40 @@ def test_who_is_heard_first(left: list[str], expected: int) -> None:
     assert wish.fault is None
     assert wish.policy is not None
     assert wish.policy.window == expected * HOUR
+
+
+def test_an_env_may_be_a_list() -> None:
+    """Kubernetes pools and deployments may list name and value; both are read."""
+    secret = {"name": "CARBONAWARE_ZONE", "valueFrom": {"secretKeyRef": {"key": "zone"}}}
+    ask = Ask(
+        pool=[
+            {"name": "CARBONAWARE_WINDOW", "value": "3h"},
+            {"name": "CARBONAWARE_DURATION", "value": "45m"},
+        ],
+        deployment=[{"name": "CARBONAWARE_WINDOW", "value": "2h"}, secret, {"name": []}, 7],
+    )
+    wish = ask.wish()
+
+    assert wish.policy is not None
+    assert wish.policy.window == 2 * HOUR
+    assert wish.policy.duration == HOUR * 0.75
+    assert wish.policy.zone is None
+
+
+def test_a_variable_may_stand_alone() -> None:
+    """``env.NAME`` is one entry of ``env``; where both say it, ``env`` counts."""
+    ask = Ask(
+        pool={"CARBONAWARE_WINDOW": "3h"},
+        job_variables={
+            "env.CARBONAWARE_WINDOW": "2h",
+            "env.CARBONAWARE_DURATION": "45m",
+            "env": {"CARBONAWARE_DURATION": "1h"},
+        },
+    )
+    wish = ask.wish()
+
+    assert wish.policy is not None
+    assert (wish.policy.window, wish.policy.duration) == (2 * HOUR, HOUR)
 
 
 def test_a_place_is_taken_as_a_whole() -> None:

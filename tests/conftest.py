@@ -1,8 +1,44 @@
-"""No test looks for a cloud or writes to the user's cache, unless it says so."""
+"""What holds for every test: it is alone, and leaves nothing behind."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
 import pytest
+
+from carbonaware_prefect.demo.processes import end_all, living
+from tests import sweeper
+
+# A process that was told to end may need a while for it.
+_ENDING_SECONDS = 20.0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end, a process would do it alone."""
+    order = ["infra", "server"]
+    rank: dict[Path, int] = {}
+    for item in items:
+        own = [order.index(mark.name) for mark in item.iter_markers() if mark.name in order]
+        rank[item.path] = min([*own, rank.get(item.path, len(order))])
+    items.sort(key=lambda item: rank[item.path])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Set up before all other fixtures, and so looks when all others have ended."""
+    mark = sweeper.watch()
+    yield
+    psutil.wait_procs(list(living(sweeper.VARIABLE, mark)), timeout=_ENDING_SECONDS)
+    left = []
+    for process in living(sweeper.VARIABLE, mark):
+        with contextlib.suppress(psutil.Error):
+            left.append(" ".join(process.cmdline()))
+    end_all(sweeper.VARIABLE, mark)
+    assert left == [], "processes are left"
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ import requests
 from docker.models.containers import Container
 from typing_extensions import Self
 
+from tests import sweeper
 from tests.docker.keeper import remove_traces
 from tests.server.world import clean_environment
 
@@ -80,7 +81,7 @@ class Engine:
                     "unshare", "--mount", "--pid", "--fork", "--kill-child",
                     "--mount-proc", sys.executable, _KEEPER, self.folder,
                 ],
-                env=clean_environment(),
+                env=_unmarked(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -130,6 +131,12 @@ class Engine:
             for line in log.read_text(errors="replace").splitlines()
         ]
         return "the engine did not start:\n" + "\n".join(lines[-12:])
+
+
+def _unmarked() -> dict[str, str]:
+    """The keeper takes everything away by itself, in an order that the engine needs."""
+    around = clean_environment()
+    return {name: value for name, value in around.items() if name != sweeper.VARIABLE}
 
 
 def _place() -> Path:

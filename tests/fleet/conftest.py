@@ -23,13 +23,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(900))
 
 
-@pytest.fixture(scope="module")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server; skipped with the reason where there is no PostgreSQL."""
+def require_postgres() -> None:
+    """Skip the test where there is no PostgreSQL, or fail it in CI."""
     if reason := why_no_postgres():
         if os.environ.get(REQUIRED):
             pytest.fail(f"{REQUIRED} is set, and {reason}")
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server; skipped with the reason where there is no PostgreSQL."""
+    require_postgres()
     with a_database() as database:
         server = Server(
             tmp_path_factory.mktemp("postgres-server"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from carbonaware_prefect.planner.api import TAG
-from tests.server.world import FLOWS, TERMINAL, Process, Server, now
+from tests.server.world import FLOWS, TERMINAL, Process, Server, eventually, now
 
 __all__ = ["Fleet", "Job"]
 
@@ -76,6 +79,25 @@ class Fleet:
         }
         settings = self.server.environment(**(own | environment))
         self.machines[name] = Process(arguments, settings, home / "log", cwd=home)
+
+    def lose_machine(self, name: str) -> None:
+        """SIGKILL to a worker that is not just starting a run; what it has started goes on.
+
+        With Prefect alone, a run that is Pending when its worker dies stays so for ever.
+        """
+        lost = self.machines[name]
+
+        def starts_nothing() -> bool:
+            os.kill(lost.pid, signal.SIGSTOP)
+            # What it has asked for is answered by then.
+            time.sleep(0.5)
+            if any(run["state_type"] == "PENDING" for run in self.read().values()):
+                os.kill(lost.pid, signal.SIGCONT)
+                return False
+            return True
+
+        eventually(starts_nothing, within=120, every=0.3, what=f"{name} starts nothing")
+        os.kill(lost.pid, signal.SIGKILL)
 
     def start_planner(self, name: str, interval: str, **environment: str) -> None:
         """A planner with a home of its own."""
@@ -187,6 +209,10 @@ class Fleet:
     def ended(self) -> int:
         """How many runs have ended."""
         return sum(run["state_name"] in TERMINAL for run in self.read().values())
+
+    def moved(self) -> int:
+        """How many runs have been moved."""
+        return sum("carbonaware.moves" in run["labels"] for run in self.read().values())
 
     def notes(self, job: Job) -> list[dict[str, Any]]:
         """What a run noted."""

@@ -8,12 +8,12 @@ import pwd
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests import sweeper
 from tests.server.world import eventually, free_port
 
 __all__ = ["a_database", "why_no_postgres"]
@@ -54,7 +54,7 @@ def a_database() -> Iterator[str]:
     programs = _programs()
     assert programs is not None, why_no_postgres()
     # Not under pytest's folder, which only its owner may enter.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder = sweeper.a_folder()
     server: subprocess.Popen[bytes] | None = None
     try:
         as_user: dict[str, Any] = {}

@@ -42,10 +42,15 @@ def fleet(
 
 
 def lose_and_replace(fleet: Fleet) -> None:
-    """Kill one machine and restart the server while runs wait and run."""
+    """Kill one machine and restart the server while runs wait, start and work.
+
+    Prefect's process of a run that is starting in that moment ends, and its run is
+    Crashed; the planners start those again.
+    """
+    count = len(fleet.jobs)
+    eventually(lambda: fleet.moved() == count, within=150, every=1, what="all are moved")
     eventually(lambda: fleet.ended() >= 4, within=300, every=1, what="the first runs end")
-    lost = fleet.machines["machine-1"]
-    os.kill(lost.pid, signal.SIGKILL)
+    fleet.lose_machine("machine-1")
     fleet.start_machine("machine-4", limit=LIMIT)
     fleet.server.stop()
     time.sleep(3)

@@ -8,7 +8,7 @@ start now, because a fault must never cost a run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import TypeVar
 
@@ -76,6 +76,12 @@ class Ask:
     not_between: tuple[Hours, ...] | None = None
     time_zone: tzinfo | None = None
     minimum_saving: float | None = None
+    left_open: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Noted now: in a process that gets the flow pickled, the objects are others.
+        same = {f.name for f in fields(self) if getattr(self, f.name, self) is f.default}
+        object.__setattr__(self, "left_open", frozenset(same))
 
     def check(self) -> Ask:
         """This ask, if all it says is allowed.
@@ -99,11 +105,9 @@ class Ask:
     def _bounds(self, settings: Settings) -> Policy:
         """The policy but for its zone."""
         return Policy(
-            window=_fill(self.window, DEFAULT_WINDOW, settings.window),
-            duration=_fill(self.duration, DEFAULT_DURATION, settings.duration),
-            minimum_wait=_fill(
-                self.minimum_wait, DEFAULT_MINIMUM_WAIT, settings.minimum_wait
-            ),
+            window=self._fill("window", settings),
+            duration=self._fill("duration", settings),
+            minimum_wait=self._fill("minimum_wait", settings),
             latest_start=_said(self.latest_start, settings.latest_start),
             finish_by=_said(self.finish_by, settings.finish_by),
             not_between=_said(self.not_between, settings.not_between),
@@ -111,13 +115,14 @@ class Ask:
             minimum_saving=_said(self.minimum_saving, settings.minimum_saving),
         )
 
+    def _fill(self, name: str, settings: Settings) -> timedelta:
+        environment: timedelta | None = getattr(settings, name)
+        said: timedelta = getattr(self, name)
+        return environment if name in self.left_open and environment is not None else said
+
     def names_a_place(self) -> bool:
         """Whether the call says where the work runs."""
         return any((self.region, self.provider, self.zone))
-
-
-def _fill(said: timedelta, default: timedelta, environment: timedelta | None) -> timedelta:
-    return environment if said is default and environment is not None else said
 
 
 def _said(said: T | None, environment: T) -> T:

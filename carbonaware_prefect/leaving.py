@@ -7,6 +7,7 @@ gone before the next one starts.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -33,31 +34,32 @@ _GRACE = timedelta(seconds=4)
 _KILL_SECONDS = 20.0
 # For the last log line to reach the server.
 _FLUSH = timedelta(seconds=1)
+# A supervisor's signal, and the one that Ctrl-C sends to all processes of a terminal.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class Departure:
-    """Holds SIGTERM back around the move, and for good once the run has been moved.
+    """Holds signals back around the move, SIGTERM for good once the run has been moved.
 
-    Without it a SIGTERM between the server's acceptance and the process's end would make
-    the engine report Crashed over our Scheduled state. Only a main thread can hold
-    signals back; in other threads this does nothing but `leave`.
+    Without it a SIGTERM or Ctrl-C between the server's acceptance and the process's end
+    would make the engine report Crashed over our Scheduled state. Only a main thread can
+    hold signals back; in other threads this does nothing but `leave`.
 
     Attributes:
         cancelled: set when the server refused the move because the run is cancelled.
     """
 
     def __init__(self) -> None:
-        self._previous: Handler = None
-        self._shields = False
+        self._previous: dict[signal.Signals, Handler] = {}
         self._caught: int | None = None
         self._left = False
         self.cancelled = False
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._hold)
-            self._shields = True
+            for number in _SIGNALS:
+                self._previous[number] = signal.signal(number, self._hold)
         return self
 
     def __exit__(
@@ -66,7 +68,7 @@ class Departure:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if not self._shields or self._left:
+        if not self._previous or self._left:
             return
         if self.cancelled:
             # The worker found our handler where it looks for Prefect's, and now means to
@@ -74,7 +76,8 @@ class Departure:
             deadline = time.monotonic() + _KILL_SECONDS
             while self._caught is None and time.monotonic() < deadline:
                 time.sleep(0.05)
-        signal.signal(signal.SIGTERM, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
         if self._caught is None:
             return
         if self.cancelled:
@@ -105,8 +108,10 @@ class Departure:
         """
         self._left = True
         prefect_internals.leave_process(context, accepted)
-        if self._shields:
+        if self._previous:
             prefect_internals.send_receipt(accepted)
+            # With the receipt sent it does no harm, and somebody waits for the end.
+            signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
         now = utc_now()
         last = max(slot_start - look_ahead - _FLUSH, now + _GRACE)
         alarm = threading.Timer(
@@ -123,10 +128,13 @@ def _end(context: FlowRunContext, logger: Logger) -> None:
         "This process is still there although its flow run was put back to Scheduled and "
         "starts again in a moment. Call the delay task before other work."
     )
-    if os.environ.get("PREFECT__FLOW_RUN_ID") != flow_run_id:
+    if not prefect_internals.owns_process(flow_run_id):
         # Somebody runs flows inside a process of their own; it is not ours to end.
         logger.critical("%s", told)
         return
     logger.critical("%s Ending the process now.", told)
     time.sleep(_FLUSH.total_seconds())
+    # A task runner's processes would outlive this one.
+    for child in multiprocessing.active_children():
+        child.kill()
     os._exit(0)

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.settings import get_current_settings
 
-from carbonaware_prefect import flow_runs
+from carbonaware_prefect import flow_runs, prefect_internals
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Policy, Slot
 from carbonaware_prefect.delay import logger_here, wait_until
@@ -73,6 +73,11 @@ class Mover:
         is not known where it is; `wait_in_process` finds out.
         """
         with Departure() as departure:
+            if prefect_internals.told_to_end():
+                # Who tells it sets the run's state; set after that, ours would put a run
+                # back that has started again, and start it twice.
+                self.fault = "this process was told to end"
+                return False
             accepted = self._propose(departure)
             if accepted is not None:
                 self._leave(departure, accepted)

@@ -1,4 +1,4 @@
-"""Every private name of Prefect that we use, and nothing else.
+"""Every private name of Prefect that we use, but for those of its task runners.
 
 Prefect has no public way to end a flow run's process with the run in a state that was
 set meanwhile, and none to ask which tasks of a run are executing. Both are read off its
@@ -9,19 +9,26 @@ them; at run time a missing name means waiting in process instead.
 from __future__ import annotations
 
 import asyncio
-import gc
+import multiprocessing
+import os
 import sys
 import time
 from collections.abc import Iterator
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from prefect import flow_engine, task_engine
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.engine import resolve_to_final_result
+
+from carbonaware_prefect.prefect_runners import (
+    begins_in_thread,
+    executing_in_processes,
+    started_runners,
+)
 
 __all__ = [
     "cancel_requested",
@@ -29,7 +36,9 @@ __all__ = [
     "is_leaving",
     "leave_process",
     "missing",
+    "owns_process",
     "send_receipt",
+    "told_to_end",
 ]
 
 _HOOK = "flow_run_suspension_request"
@@ -60,10 +69,11 @@ def leave_process(context: FlowRunContext, accepted: State[Any]) -> None:
     another thread than ours, and reports the attempt as concluded when it ends.
     """
     paused = _as_paused(accepted)
-    for engine, is_task in _engines():
-        if not is_task and engine.flow_run is not None:
-            engine.short_circuit = True
-            engine._capture_state_report(paused)  # noqa: SLF001
+    for work in _under_way():
+        if not work.is_task and work.engine.flow_run is not None:
+            work.engine.short_circuit = True
+            if report := getattr(work.engine, "_capture_state_report", None):
+                report(paused)
     getattr(context, _HOOK).mark_requested(paused)
 
 
@@ -92,6 +102,29 @@ def send_receipt(accepted: State[Any]) -> bool:
     )
 
 
+def told_to_end() -> bool:
+    """Whether this process has promised its supervisor to end at the next SIGTERM.
+
+    It promises only while Prefect's own handler of SIGTERM is there.
+    """
+    try:
+        from prefect._internal.control_listener import get_intent
+    except ImportError:
+        return False
+    return get_intent() is not None
+
+
+def owns_process(flow_run_id: str | None) -> bool:
+    """Whether Prefect started this process for that flow run, and for nothing else.
+
+    Workers name the run in the environment. ``serve()`` names none, and starts a function
+    of Prefect by multiprocessing.
+    """
+    target = getattr(multiprocessing.current_process(), "_target", None)
+    by_serve = str(getattr(target, "__module__", "")).startswith("prefect.")
+    return by_serve or os.environ.get("PREFECT__FLOW_RUN_ID") == flow_run_id
+
+
 def cancel_requested(context: FlowRunContext, task_run_id: UUID) -> bool:
     """Whether the task runner was told to cancel that task run (thread pool only)."""
     events = getattr(context.task_runner, "_cancel_events", {})
@@ -118,13 +151,17 @@ _FLOW_CODES: frozenset[CodeType] = frozenset(
         flow_engine.run_generator_flow_async,
     )
 )
-# A task that still waits for its upstreams will see the request to leave and not begin.
-_UPSTREAM_CODES: frozenset[CodeType] = frozenset(
-    {
-        task_engine.SyncTaskRunEngine._wait_for_dependencies.__code__,  # noqa: SLF001
-        task_engine.AsyncTaskRunEngine._wait_for_dependencies.__code__,  # noqa: SLF001
-    }
-)
+# In a task's stack, where it waits for the future ``expr`` of an upstream.
+_UPSTREAM_CODE: CodeType = resolve_to_final_result.__code__
+
+
+class _Work(NamedTuple):
+    """An engine under way, its thread, and the task run that it still waits for."""
+
+    thread: int
+    engine: Any
+    is_task: bool
+    upstream: UUID | None
 
 
 def executing_elsewhere(
@@ -141,53 +178,76 @@ def executing_elsewhere(
         ignore_task: task keys starting with this are delay tasks; those wait for one
             another by themselves.
     """
+    runners = started_runners()
+    if elsewhere := executing_in_processes(runners):
+        return sorted(f"a task on the {name}" for name in elsewhere)
     deadline = time.monotonic() + _SETTLING_SECONDS
     while True:
-        executing, beginning = _under_way(context, task_run_id, ignore_task)
-        if executing or not beginning or time.monotonic() > deadline:
+        work = list(_under_way())
+        held = _held(work, ignore_task)
+        executing, beginning = _told_apart(work, held, context, task_run_id)
+        if not executing and not beginning:
+            threads = {one.thread for one in work if _task_run_id(one) in held}
+            if not any(begins_in_thread(runner, threads) for runner in runners):
+                return []
+            beginning = {"a submitted task"}
+        if executing or time.monotonic() > deadline:
             return sorted(executing | beginning)
         time.sleep(0.02)
 
 
-def _under_way(
-    context: FlowRunContext, task_run_id: UUID, ignore_task: str
+def _held(work: list[_Work], ignore_task: str) -> set[UUID | None]:
+    """Task runs that do not go on before we do: delay tasks, and what waits for them."""
+    held: set[UUID | None] = {
+        _task_run_id(one)
+        for one in work
+        if one.is_task and one.engine.task.task_key.startswith(ignore_task)
+    }
+    while more := {_task_run_id(one) for one in work if one.upstream in held} - held:
+        held |= more
+    return held - {None}
+
+
+def _task_run_id(work: _Work) -> UUID | None:
+    """The id of a task run that has not ended."""
+    run = work.engine.task_run if work.is_task else None
+    return None if run is None or (run.state and run.state.is_final()) else run.id
+
+
+def _told_apart(
+    work: list[_Work], held: set[UUID | None], context: FlowRunContext, task_run_id: UUID
 ) -> tuple[set[str], set[str]]:
     """Names of what executes, and of what begins."""
     flow_run_id = None if context.flow_run is None else context.flow_run.id
     executing: set[str] = set()
     beginning: set[str] = set()
-    for engine, is_task in _engines():
-        if not is_task:
+    for one in work:
+        engine = one.engine
+        if not one.is_task:
             if engine.flow_run is not None and engine.flow_run.id != flow_run_id:
                 executing.add(f"sub-flow {engine.flow.name!r}")
             continue
         run, name = engine.task_run, f"task {engine.task.name!r}"
         if run is None or run.state is None or run.state.is_pending():
-            if not engine.task.task_key.startswith(ignore_task):
+            if run is None or run.id not in held:
                 beginning.add(name)
-        elif run.id != task_run_id and not (
-            run.state.is_final() or engine.task.task_key.startswith(ignore_task)
-        ):
+        elif run.id != task_run_id and run.id not in held and not run.state.is_final():
             executing.add(name)
-    if not isinstance(context.task_runner, ThreadPoolTaskRunner):
-        executing |= _unfinished_futures(task_run_id)
     return executing, beginning
 
 
-def _engines() -> Iterator[tuple[Any, bool]]:
-    """Every task and flow engine under way in this process: threads, then coroutines."""
-    loops: set[asyncio.AbstractEventLoop] = set()
-    for top in list(sys._current_frames().values()):  # noqa: SLF001
-        yield from _engines_in(_frames(top))
+def _under_way() -> Iterator[_Work]:
+    """Every engine in this process: in stacks, then in the coroutines of event loops."""
+    for thread, top in list(sys._current_frames().items()):  # noqa: SLF001
+        yield from _engines_in(_frames(top), thread)
         for frame in _frames(top):
-            runner = frame.f_locals.get("self")
+            loop = frame.f_locals.get("self")
             if frame.f_code.co_name == "run_forever" and isinstance(
-                runner, asyncio.AbstractEventLoop
+                loop, asyncio.AbstractEventLoop
             ):
-                loops.add(runner)
-    for loop in loops:
-        for job in asyncio.all_tasks(loop):
-            yield from _engines_in(reversed(list(_awaited(job.get_coro()))))
+                for job in asyncio.all_tasks(loop):
+                    stack = reversed(list(_awaited(job.get_coro())))
+                    yield from _engines_in(stack, thread)
 
 
 def _frames(frame: FrameType | None) -> Iterator[FrameType]:
@@ -207,32 +267,18 @@ def _awaited(awaitable: Any) -> Iterator[FrameType]:
         )
 
 
-def _engines_in(frames: Iterator[FrameType]) -> Iterator[tuple[Any, bool]]:
+def _engines_in(frames: Iterator[FrameType], thread: int) -> Iterator[_Work]:
     """Engines in one stack, walked from the innermost frame outwards."""
-    waits_for_upstream = False
+    upstream: UUID | None = None
     for frame in frames:
         code = frame.f_code
-        waits_for_upstream = waits_for_upstream or code in _UPSTREAM_CODES
         is_task = code in _TASK_CODES
-        if not is_task and code not in _FLOW_CODES:
-            continue
-        engine = frame.f_locals.get("engine")
-        if engine is not None and not (is_task and waits_for_upstream):
-            yield engine, is_task
-        if is_task:
-            waits_for_upstream = False
-
-
-def _unfinished_futures(task_run_id: UUID) -> set[str]:
-    """Futures of runners whose tasks execute outside this process's threads.
-
-    Such runners keep no common list of what they run; the futures themselves are the
-    only thing that all of them have.
-    """
-    return {
-        "a task on the flow's task runner"
-        for future in gc.get_objects()
-        if isinstance(future, PrefectFuture)
-        and future.task_run_id != task_run_id
-        and not future.state.is_final()
-    }
+        if is_task or code in _FLOW_CODES:
+            engine = frame.f_locals.get("engine")
+            if engine is not None:
+                yield _Work(thread, engine, is_task, upstream)
+            upstream = None
+        elif code is _UPSTREAM_CODE:
+            future = frame.f_locals.get("expr")
+            if isinstance(future, PrefectFuture):
+                upstream = future.task_run_id

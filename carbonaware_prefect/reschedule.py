@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.transactions import get_transaction
 
-from carbonaware_prefect import flow_runs, prefect_internals
+from carbonaware_prefect import flow_runs, prefect_internals, prefect_runners
 from carbonaware_prefect.calls import call_key
 from carbonaware_prefect.choice import Ask, choose, policy_for
 from carbonaware_prefect.clock import utc_now
@@ -140,6 +140,8 @@ def _obstacle(call: Call, wait: Wait) -> str | None:  # noqa: PLR0911  a list of
         return "the task runner executes this task in another process; call it directly"
     if lacking := prefect_internals.missing(context):
         return f"this Prefect has no {lacking}"
+    if runner := prefect_runners.opaque_runner():
+        return f"nobody can tell what a {runner} is executing"
     others = prefect_internals.executing_elsewhere(context, call.task_run.id, TASK_FUNCTION)
     if others:
         return f"{', '.join(others)} is executing; call the delay task before it"

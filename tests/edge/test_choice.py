@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,15 @@ def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:
 
     assert decision.reason is Reason.SOURCE_FAILED
     assert "none.csv" in decision.sentence
+
+
+def test_what_was_left_open_survives_pickling() -> None:
+    """In a process that got the flow pickled, the environment still fills in the same."""
+    settings = Settings(window=9 * HOUR, duration=2 * HOUR, minimum_wait=HOUR)
+    asks = [Ask(zone="DE"), Ask(zone="DE", window=8 * HOUR, minimum_wait=timedelta(0))]
+    pickled = pickle.loads(pickle.dumps(asks))  # noqa: S301  our own
+    policies = [ask.policy(settings) for ask in pickled]
+
+    assert policies == [ask.policy(settings) for ask in asks]
+    assert (policies[0].window, policies[1].window) == (9 * HOUR, 8 * HOUR)
+    assert (policies[0].minimum_wait, policies[1].minimum_wait) == (HOUR, timedelta(0))

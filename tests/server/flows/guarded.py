@@ -104,10 +104,10 @@ def mapped_flow(dip_in: float, journal: str) -> None:
 
 @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))  # type: ignore[arg-type]
 def process_pool_flow(dip_in: float, journal: str) -> None:
-    """The delay is submitted to another process."""
+    """The delay is submitted to another process, and a task waits for it."""
     note(journal, "start")
-    delay_task(dip_in, journal).submit().result()
-    note(journal, "work")
+    delayed = delay_task(dip_in, journal).submit()
+    step.submit(journal, "work", wait_for=[delayed], return_state=False).wait()
 
 
 @flow

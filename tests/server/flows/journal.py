@@ -26,12 +26,16 @@ def notes(journal: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(journal).read_text().splitlines()]
 
 
-def dipping(dip_in: float, journal: str) -> Forecast:
+def dipping(dip_in: float, journal: str, since: str | None = None) -> Forecast:
     """300 g/kWh, but 100 for ten minutes from ``dip_in`` seconds after the first start.
 
-    After the flow's own start, because nobody knows how long a worker takes to start it.
+    After the flow's own start, or another event of its own, because nobody knows how long
+    a worker takes to start it.
     """
-    first = datetime.fromtimestamp(notes(journal)[0]["time"], timezone.utc)
+    noted = next(
+        entry["time"] for entry in notes(journal) if since in {None, entry["event"]}
+    )
+    first = datetime.fromtimestamp(noted, timezone.utc)
     at = first + timedelta(seconds=dip_in)
     return Forecast.from_points(
         [(at - 60 * MINUTE, 300), (at, 100), (at + 10 * MINUTE, 300)],

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from tests.server.world import free_port
-
 
 @dataclass
 class Trap:
@@ -38,11 +36,11 @@ class Proxy:
 
     def __init__(self, port: int) -> None:
         self.target = port
-        self.port = free_port()
         self.traps: list[Trap] = []
         self.requests: list[str] = []
         self.down = False
-        self._listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
 
     @property

@@ -3,38 +3,71 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+POOLS := .venv-pools
+LOWEST := .venv-lowest
+# Each file in one of two processes, in our order: the longest first.
+SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
+# Those that show the mechanism, and every private name of Prefect; the longest first.
+LOWEST_TESTS := $(patsubst %,tests/server/test_%.py,faults delay_task people guards \
+	installed_set internals runner_internals) tests/planner/test_delay_task.py \
+	tests/edge tests/clouds $(wildcard tests/sources/test_*.py)
 
-.PHONY: demo test test-all lint bench bench-scale clean
+.PHONY: demo test test-main test-all test-lowest test-pools lint bench bench-scale clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
 	@echo "make test      the tests, on a real Prefect server, with coverage"
-	@echo "make test-all  also those that need a container engine or take minutes"
+	@echo "make test-all  also those that need a container engine or take minutes, and these:"
+	@echo "make test-lowest  some of them with the lowest versions that are allowed"
+	@echo "make test-pools  our examples against the schemas of the cloud pools' workers"
 	@echo "make lint      ruff, mypy, import-linter, deptry"
 	@echo "make bench     the numbers of the README"
-	@echo "make bench-scale  fleets of 30, 100 and 300 runs on PostgreSQL (an hour)"
+	@echo "make bench-scale  fleets of 30, 100 and 300 runs on PostgreSQL (half an hour)"
 	@echo "make clean     remove what the targets made"
 
-$(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[docker]" \
-		--group test --group lint --group bench
+# A virtual environment with pip and what $(2) names, in the versions of $(1).
+define install
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint $(1) "pip>=25.1"
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint $(1) --editable $(2)
 	@touch $@
+endef
+
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,constraints.txt,".[docker]" --group test --group lint --group bench)
+
+$(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
+	$(call install,constraints-lowest.txt,".[docker]" --group test)
+
+# The workers of the cloud pools; elsewhere they would slow every start of Prefect.
+$(POOLS)/.installed: pyproject.toml constraints.txt
+	$(call install,constraints.txt,. --group pools)
 
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
 test: SELECTED := -m "not infra"
-test test-all: $(STAMP)
+test test-main: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/pytest $(SELECTED) --cov --cov-report= -n 2 --dist loadfile
+	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD)
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered
+
+# One after the other: two at a time would slow one another beyond their time limits.
+test-all:
+	$(MAKE) test-main
+	$(MAKE) test-pools
+	$(MAKE) test-lowest
+
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/pytest $(LOWEST_TESTS) $(SPREAD)
+
+test-pools: $(POOLS)/.installed
+	CARBONAWARE_TEST_REQUIRE_POOLS=1 $(POOLS)/bin/pytest tests/pools
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -48,9 +81,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks --readme README.md
 
 bench-scale: $(STAMP)
-	$(BIN)/python -m benchmarks fleet_scale
+	$(BIN)/python -m benchmarks fleet_scale --tables docs/many-machines.md
 
 clean:
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(LOWEST) $(POOLS) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache build dist benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

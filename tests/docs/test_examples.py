@@ -21,6 +21,8 @@ pytestmark = pytest.mark.server
 
 _POOL = "carbonaware-process"
 _PYTHON = blocks("python")
+# A script that serves does not end; tests/server/test_serve.py runs it.
+_SCRIPTS = [block for block in _PYTHON if ".serve(" not in block.text]
 # Those of the process pool; what has build steps is deployed in other files, and what
 # belongs to another pool in tests/docker, or checked in tests/pools.
 _DEPLOYMENTS = [
@@ -168,8 +170,8 @@ def ended(
     flat = folder / "flat.csv"
     ends = [now() + timedelta(days=days) for days in (-1, 2)]
     flat.write_text(f"start,end,intensity\n{','.join(end.isoformat() for end in ends)},300")
-    files = {block.where: folder / f"block_{i}.py" for i, block in enumerate(_PYTHON)}
-    for block in _PYTHON:
+    files = {block.where: folder / f"block_{i}.py" for i, block in enumerate(_SCRIPTS)}
+    for block in _SCRIPTS:
         files[block.where].write_text(block.text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("run_blocks.py"), *files.values()],
@@ -185,7 +187,7 @@ def ended(
     return {where: answers[str(path)] for where, path in files.items()}
 
 
-@pytest.mark.parametrize("block", _PYTHON, ids=lambda block: block.where)
+@pytest.mark.parametrize("block", _SCRIPTS, ids=lambda block: block.where)
 def test_python_block_runs(ended: dict[str, str | None], block: Block) -> None:
     """Each Python block of the documents runs as it stands."""
     assert ended[block.where] is None

@@ -24,6 +24,7 @@ from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.rows import Action, Report, Row
 from carbonaware_prefect.settings import Settings
+from tests.server.prefects import job_variables
 from tests.server.world import FLOWS, Run, Server, World, eventually, now
 
 GRAMS = 300
@@ -232,7 +233,8 @@ def occur(
         "tags": list(tags),
         "schedules": [every_month(nominal)],
         "parameters": {"journal": str(journal)} | dict(parameters or {}),
-        "job_variables": {"env": said, **starting},
+        "job_variables": job_variables(said, said.pop("PREFECT_API_URL", None))
+        | dict(starting),
     } | settings
     deployment = world.deploy(flow, **everything)
     world.deployments[everything["name"]] = deployment

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import pytest
 
+from tests.server.prefects import RECEIPTS
 from tests.server.proxy import Proxy
 from tests.server.world import Run, World, eventually
 
@@ -28,7 +29,7 @@ def proxy(world: World) -> Iterator[Proxy]:
 def _start(
     world: World, proxy: Proxy, flow: str = "plain.py:sync_flow", dip_in: float = 12
 ) -> Run:
-    return world.run(flow, dip_in=dip_in, env={"PREFECT_API_URL": proxy.api})
+    return world.run(flow, dip_in=dip_in, api=proxy.api)
 
 
 def _signal(run: Run, number: int) -> None:
@@ -43,6 +44,21 @@ def _kill(holder: list[Run], number: int, *, then: bool) -> bool:
     _signal(holder[0], number)
     time.sleep(0.3)
     return then
+
+
+def _keeps_its_slot(run: Run, *, without_receipts: bool = False) -> bool:
+    """See the run to its end; whether that is the one it was moved for.
+
+    A process that dies after the accepted move has told its worker that the attempt is
+    concluded. Prefect before 3.8.4 has no such receipts, and the worker reports Crashed.
+    """
+    if RECEIPTS or without_receipts:
+        run.wait_for("Completed", within=90)
+        return True
+    run.wait_for("Crashed", within=60)
+    assert run.names()[-2:] == ["Scheduled", "Crashed"]
+    assert run.labels()["reason"] == "cleaner_slot"
+    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -106,9 +122,9 @@ def test_sigterm_while_a_submitted_delay_moves(world: World, proxy: Proxy) -> No
     runs.append(_start(world, proxy, "plain.py:submitting_flow"))
     assert trap.sprung.wait(60)
     run = runs[0]
-    run.wait_for("Completed", within=90)
 
-    assert run.events() == ["start", "start", "work", "end"]
+    if _keeps_its_slot(run):
+        assert run.events() == ["start", "start", "work", "end"]
 
 
 def test_sigkill_between_acceptance_and_receipt(world: World, proxy: Proxy) -> None:
@@ -132,21 +148,21 @@ def test_sigkill_between_acceptance_and_receipt(world: World, proxy: Proxy) -> N
 def test_signal_after_the_move_in_user_code(world: World, number: int) -> None:
     """A signal in a finally block after the move leaves the run Scheduled at its slot."""
     run = world.run("guarded.py:finally_flow", dip_in=12, number=int(number))
-    run.wait_for("Completed", within=90)
 
-    assert run.events()[:2] == ["start", "finally"]
-    assert run.events()[-3:] == ["start", "work", "finally"]
-    assert "Crashed" not in run.names()
+    if _keeps_its_slot(run, without_receipts=number != signal.SIGKILL):
+        assert run.events()[:2] == ["start", "finally"]
+        assert run.events()[-3:] == ["start", "work", "finally"]
+        assert "Crashed" not in run.names()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_signal_in_the_last_second(world: World, number: int) -> None:
     """A signal while the interpreter shuts down leaves the run Scheduled at its slot."""
     run = world.run("guarded.py:last_second_flow", dip_in=12, number=int(number))
-    run.wait_for("Completed", within=90)
 
-    assert run.events() == ["start", "last second", "start", "work"]
-    assert "Crashed" not in run.names()
+    if _keeps_its_slot(run):
+        assert run.events() == ["start", "last second", "start", "work"]
+        assert "Crashed" not in run.names()
 
 
 def test_old_process_that_will_not_end_is_ended(world: World) -> None:

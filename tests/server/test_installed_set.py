@@ -2,47 +2,90 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib.metadata import version
 
+import pytest
+
+from tests.server.installed import culprits, naming_the_culprit
 from tests.server.world import Run, World, eventually
 
-_CULPRITS = (
-    "the installed versions do not work together; see docs/versions.md. "
-    + ", ".join(
-        f"{name} {version(name)}"
-        for name in ("prefect", "fastapi", "sqlalchemy", "starlette")
-    )
-)
+_FLOW = """
+from prefect import flow
+
+@flow
+def tick():
+    pass
+"""
 
 
 def test_a_cron_deployment_is_scheduled_and_completed(world: World) -> None:
-    """The server answers, its scheduler creates runs, and a worker completes one.
+    """`prefect deploy` works, the scheduler creates runs, and a worker completes one.
 
     With sqlalchemy 2.1 no run is ever created; with fastapi 0.151 null limits are
-    refused, and from 0.155 on the server does not start.
+    refused, and from 0.155 on the server does not start, which its fixture tells.
     """
-    deployment = world.deploy(
-        "plain.py:tick",
-        schedules=[{"active": True, "schedule": {"cron": "* * * * *"}}],
-    )
-
-    def scheduled() -> list[dict[str, str]]:
-        found: list[dict[str, str]] = world.server.call(
-            "POST",
-            "/flow_runs/filter",
-            json={
-                "deployments": {"id": {"any_": [deployment]}},
-                "sort": "EXPECTED_START_TIME_ASC",
-                "limit": None,
-            },
+    with naming_the_culprit():
+        deployment = _deployed(world)
+        runs = eventually(
+            lambda: _runs(world, deployment), within=30, what="runs are scheduled"
         )
-        return found
-
-    runs = eventually(scheduled, within=30, what=f"runs are scheduled: {_CULPRITS}")
-    first = Run(world.server, runs[0]["id"], world.folder / "none")
-    try:
-        first.wait_for("Completed", within=90)
-    except AssertionError as error:
-        message = f"{_CULPRITS}: {error}"
-        raise AssertionError(message) from None
+        Run(world.server, runs[0]["id"], world.folder / "none").wait_for(
+            "Completed", within=90
+        )
     world.server.call("DELETE", f"/deployments/{deployment}")
+
+
+def _deployed(world: World) -> str:
+    (world.folder / "smoke.py").write_text(_FLOW)
+    deploy = [
+        sys.executable, "-m", "prefect", "--no-prompt", "deploy", "smoke.py:tick",
+        "--name", "smoke", "--pool", world.pool, "--cron", "* * * * *",
+    ]  # fmt: skip
+    done = subprocess.run(
+        deploy,
+        cwd=world.folder,
+        env=world.server.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"prefect deploy: {done.stdout}{done.stderr}"
+    return str(world.server.call("GET", "/deployments/name/tick/smoke")["id"])
+
+
+def _runs(world: World, deployment: str) -> list[dict[str, str]]:
+    asked = {
+        "deployments": {"id": {"any_": [deployment]}},
+        "sort": "EXPECTED_START_TIME_ASC",
+        "limit": None,
+    }
+    found: list[dict[str, str]] = world.server.call("POST", "/flow_runs/filter", json=asked)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "said"),
+    [
+        ("fastapi", "0.151.0", "with 0.155 the server does not start"),
+        ("sqlalchemy", "2.1.0", "2.1 never schedules a run"),
+        ("prefect", "4.0.0", "prefect 4.0.0 is not within <4,>="),
+    ],
+)
+def test_the_message_names_a_version_beyond_its_bound(
+    name: str, found: str, said: str
+) -> None:
+    """A version beyond our bounds is named, with the bound and what is known to break."""
+    told = culprits(lambda asked: found if asked == name else version(asked))
+
+    assert told.startswith(f"THE INSTALLED VERSIONS DO NOT WORK TOGETHER: {name} {found}")
+    assert said in told
+
+
+def test_the_message_names_versions_that_nobody_has_tested() -> None:
+    """Where all bounds hold, whatever differs from the tested sets is under suspicion."""
+    told = culprits(lambda asked: "99.0" if asked == "starlette" else version(asked))
+
+    assert "starlette 99.0 (tested: " in told
+    assert "DO NOT WORK" not in told

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,10 +23,18 @@ from typing import Any, TypeVar
 
 import httpx
 
+from carbonaware_prefect.demo.processes import end_all
+from tests import sweeper
+from tests.server.installed import culprits
+from tests.server.prefects import job_variables
+
 TERMINAL = {"Completed", "Failed", "Crashed", "Cancelled", "TimedOut"}
 # For machines that are busy with something else; what must be quick is measured.
 PATIENCE = 2.0
 FLOWS = Path(__file__).parent / "flows"
+# Of a log, to tell why a server did not start.
+_END_LINES = 20
+_PROCESS = "CA_TESTS_PROCESS"
 T = TypeVar("T")
 # Collecting garbage, the server closes cursors of SQLite in its main thread. Where such a
 # connection waits for the one writer that there may be, so does the main thread, and the
@@ -71,7 +78,10 @@ def clean_environment() -> dict[str, str]:
 
 
 class Process:
-    """A child process in a group of its own, with its output in a file."""
+    """A child process in a group of its own, with its output in a file.
+
+    Flow runs that it starts have sessions of their own. They inherit its mark.
+    """
 
     def __init__(
         self,
@@ -81,10 +91,12 @@ class Process:
         cwd: Path | None = None,
     ) -> None:
         self.log = log
+        self._mark = uuid.uuid4().hex
+        mark = {sweeper.VARIABLE: sweeper.watch(), _PROCESS: self._mark}
         with log.open("ab") as output:
             self.popen = subprocess.Popen(
                 arguments,
-                env=environment,
+                env=environment | mark,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -103,10 +115,11 @@ class Process:
         return self.log.read_text(errors="replace")
 
     def kill(self) -> None:
-        """End the whole group at once."""
+        """End it at once, with all that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait(10)
+        end_all(_PROCESS, self._mark)
 
 
 class Server:
@@ -125,10 +138,7 @@ class Server:
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
         # In memory where the machine has that: SQLite has one writer, and waits for disks.
-        memory = Path("/dev/shm")  # noqa: S108
-        self.data = Path(
-            tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None)
-        )
+        self.data = sweeper.a_folder(memory=True)
         self.database = database or f"sqlite+aiosqlite:///{self.data}/prefect.db"
         self.client = httpx.Client(base_url=self.api, timeout=60)
         home.mkdir(parents=True, exist_ok=True)
@@ -167,7 +177,17 @@ class Server:
     def start(self) -> None:
         arguments = [sys.executable, "-c", _START, "server", "start"]
         self.process = Process(arguments, self.environment(), self.home / "server.log")
-        eventually(self.healthy, within=90, what="the Prefect server answers")
+        try:
+            eventually(self._up, within=90, what="the Prefect server answers")
+        except AssertionError as error:
+            end = "\n".join(self.process.output().splitlines()[-_END_LINES:])
+            message = f"{culprits()}\n{error}\n{end}"
+            raise AssertionError(message) from None
+
+    def _up(self) -> bool:
+        assert self.process is not None
+        assert self.process.alive(), "the Prefect server ended"
+        return self.healthy()
 
     def healthy(self) -> bool:
         try:
@@ -323,6 +343,8 @@ class World:
             arguments,
             self.server.environment(**environment),
             self.folder / f"worker-{len(self.workers)}.log",
+            # Prefect may copy a flow's folder to where it works.
+            cwd=self.folder,
         )
         self.workers.append(worker)
         return worker
@@ -355,9 +377,13 @@ class World:
         dip_in: float = 12,
         deployment: str | None = None,
         env: dict[str, str] | None = None,
+        api: str | None = None,
         **parameters: Any,
     ) -> Run:
-        """Start a flow whose forecast dips ``dip_in`` seconds after its first start."""
+        """Start a flow whose forecast dips ``dip_in`` seconds after its first start.
+
+        With ``api`` its process calls that one, and its worker the server's own.
+        """
         if deployment is None:
             deployment = self.deployments.get(flow) or self.deploy(flow)
             self.deployments[flow] = deployment
@@ -368,7 +394,7 @@ class World:
             json={
                 "state": {"type": "SCHEDULED"},
                 "parameters": {"dip_in": dip_in, "journal": str(journal)} | parameters,
-                "job_variables": {"env": env or {}},
+                "job_variables": job_variables(env, api),
             },
         )
         return Run(self.server, str(created["id"]), journal)

@@ -3,8 +3,8 @@
 Half of the runs are moved by a planner before they start, half by their delay task. All
 processes reach the API through one proxy that counts. What a run holds while it waits is
 read off its states: the time in Pending and Running before its slot; beside it what a
-wait in the process would have held. ``python -m benchmarks fleet_scale``; a quarter of an
-hour for each 100 runs on 2 cores, so it is no part of ``make bench``.
+wait in the process would have held. ``python -m benchmarks fleet_scale`` takes half an
+hour or more on 2 cores, so it is no part of ``make bench``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def a_fleet(size: int) -> Iterator[tuple[Fleet, Proxy, psutil.Process]]:
         fleet.open()
         for i in range(MACHINES):
             fleet.start_machine(f"machine-{i}", limit=LIMIT, PREFECT_API_URL=proxy.api)
-        stretch = max(1, round(size / 60))
+        stretch = max(1, round(size / 75))
         fleet.deploy_and_schedule(-(-size // 6), soon(20), stretch)
         fleet.start_planner("planner", "15s", PREFECT_API_URL=proxy.api)
         eventually(

@@ -108,8 +108,7 @@ class Departure:
         """
         self._left = True
         prefect_internals.leave_process(context, accepted)
-        if self._previous:
-            prefect_internals.send_receipt(accepted)
+        if self._previous and prefect_internals.send_receipt(accepted):
             # With the receipt sent it does no harm, and somebody waits for the end.
             signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
         now = utc_now()

@@ -18,13 +18,21 @@ _ENDING_SECONDS = 20.0
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: at the end, a process would do it alone."""
-    order = ["infra", "server"]
-    rank: dict[Path, int] = {}
+    """Begin with what takes longest, and spread what takes all cores among the rest.
+
+    Two files with the mark ``infra`` at the same time would slow one another beyond
+    their time limits.
+    """
+    marks: dict[Path, set[str]] = {}
     for item in items:
-        own = [order.index(mark.name) for mark in item.iter_markers() if mark.name in order]
-        rank[item.path] = min([*own, rank.get(item.path, len(order))])
-    items.sort(key=lambda item: rank[item.path])
+        marks.setdefault(item.path, set()).update(mark.name for mark in item.iter_markers())
+    heavy = [path for path, names in marks.items() if "infra" in names]
+    light = [
+        path for path, names in marks.items() if "server" in names and "infra" not in names
+    ]
+    place = {path: (at + 0.5) / len(light) for at, path in enumerate(light)}
+    place |= {path: at / len(heavy) for at, path in enumerate(heavy)}
+    items.sort(key=lambda item: place.get(item.path, 1.0))
 
 
 @pytest.fixture(scope="session", autouse=True)

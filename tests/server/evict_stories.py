@@ -108,7 +108,7 @@ def killed_unseen(told: Evicted) -> None:
     told.run.wait_for_note("deciding", within=90)
     told.strike(signal.SIGKILL, both=True)
     process.popen.wait(30)
-    eventually(lambda: not told.processes(), within=30, what="no process is left")
+    eventually(lambda: not told.commands(), within=30, what="no process is left")
 
 
 def documented(told: Evicted) -> None:
@@ -140,17 +140,21 @@ def documented(told: Evicted) -> None:
     )
     run = Run(server, created["id"], told.folder / "none")
     told.keep(run)
-    eventually(told.processes, within=60, what="a process starts")
+    eventually(
+        lambda: any("prefect.engine" in command for command in told.commands()),
+        within=90,
+        what="its engine starts",
+    )
     told.seen["commands"] = told.commands()
     # It takes seconds before it reads this.
-    dip, end = now() + timedelta(seconds=75), now() + timedelta(days=1)
+    dip, end = now() + timedelta(seconds=90), now() + timedelta(days=1)
     points = {now() - timedelta(hours=1): 300, dip: 100, dip + timedelta(hours=1): 300}
     lines = [f"{start.isoformat()},{grams}," for start, grams in points.items()]
     lines[-1] += end.isoformat()
     forecast.write_text("\n".join(["start,intensity,end", *lines]))
     run.wait_for("Scheduled", within=90)
     eventually(lambda: "moves" in run.labels(), within=90, what="the run is moved")
-    eventually(lambda: not told.processes(), within=30, what="its processes end")
+    eventually(lambda: not told.commands(), within=30, what="its processes end")
     told.seen["then"] = run.state()
 
 

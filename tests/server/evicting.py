@@ -6,6 +6,7 @@ takes its exit status for what became of the run, as the workers of clusters do.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -95,17 +96,13 @@ class Evicted:
         assert "execute" in parent.cmdline(), parent.cmdline()
         return int(parent.pid)
 
-    def processes(self) -> list[int]:
-        """All that were started for the run and live."""
-        return [one.pid for one in living("PREFECT__FLOW_RUN_ID", self.run.id)]
-
     def commands(self) -> list[str]:
-        """What was started for it."""
-        return [
-            " ".join(one.cmdline())
-            for one in living("PREFECT__FLOW_RUN_ID", self.run.id)
-            if one.is_running()
-        ]
+        """What was started for the run and lives."""
+        found = []
+        for process in living("PREFECT__FLOW_RUN_ID", self.run.id):
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()))
+        return found
 
     def strike(self, number: int, *, both: bool = False) -> None:
         """A signal to its supervisor, as a cluster sends; ``both``: to its engine too."""

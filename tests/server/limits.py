@@ -66,7 +66,14 @@ class Contest:
 
     def go_on(self) -> bool:
         """Do what the time has come for; True when all is done."""
-        if self.other is None:
+        if "work" in self.run.events():
+            if self._was_beaten and "working" not in self.seen:
+                self.seen["working"] = self.slots()
+            # Also where it came otherwise than it should: nothing is left at work.
+            let_end(self.run)
+            if self.other is not None:
+                let_end(self.other)
+        elif self.other is None:
             # What the old process holds, it gives back when it ends.
             if was_moved(self.run) and self.slots() == 0:
                 self.seen["waiting"] = 0
@@ -75,13 +82,9 @@ class Contest:
             if "work" in self.other.events():
                 self.seen["rival"] = self.slots()
                 self.in_time = now() < slot_of(self.run)
-        elif not self._was_beaten:
-            self._was_beaten = self.beaten(self.run)
-            if self._was_beaten and "work" not in self.run.events():
-                let_end(self.other)
-        elif "working" not in self.seen and "work" in self.run.events():
-            self.seen["working"] = self.slots()
-            let_end(self.run)
+        elif not self._was_beaten and self.beaten(self.run):
+            self._was_beaten = True
+            let_end(self.other)
         return self.run.state() in {"Completed", "Cancelled"}
 
 

@@ -21,6 +21,8 @@ from tests.server.serving import Served, closing
 from tests.server.world import Run, Server, eventually, now
 
 _HELD = "held.py:held_flow"
+# As long as that flow stays where it is held.
+HELD_SECONDS = 180.0
 # From a run's first start. A serving process looks 10 s ahead, and many start at once.
 _DIP_IN = 75.0
 _LOOK_AHEAD = timedelta(seconds=10)

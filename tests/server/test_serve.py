@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.server.serve_stories import STORIES, Story
+from tests.server.serve_stories import HELD_SECONDS, STORIES, Story
 from tests.server.stories import Stories
 from tests.server.world import Run, Server
 
@@ -150,6 +150,8 @@ def test_process_that_will_not_end(story: Callable[[str], Story], how: str) -> N
     _starts_once_at_its_slot(run)
 
     assert run.events()[:3] == ["start", "deciding", "leaving"]
+    # Sooner than the user's code lets go.
+    assert run.note("start", 1)["time"] < run.note("leaving")["time"] + HELD_SECONDS
     assert "Crashed" not in run.names()
 
 

@@ -13,7 +13,7 @@ from prefect.exceptions import Pause
 from carbonaware_prefect import carbonaware_delay_task
 from carbonaware_prefect.core import Forecast, Interval, Signal
 
-# A test that failed lets nobody go on.
+# Not for ever: a test that failed lets nobody go on.
 _LONGEST = 180.0
 
 

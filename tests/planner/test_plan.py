@@ -63,11 +63,11 @@ def told(world: World) -> Told:
     """A dry run as a table and for programs, a pass, and a second one."""
     world.start_worker()
     line = Timeline()
-    later = occur(world, line.at(30), dips={line.at(42): 100.0}, starting=ENGINE)
+    later = occur(world, line.at(50), dips={line.at(62): 100.0}, starting=ENGINE)
     earlier = occur(
         world,
-        line.at(60),
-        dips={line.at(42): 120.0},
+        line.at(80),
+        dips={line.at(62): 120.0},
         env={"CARBONAWARE_EARLIER": "PT1H"},
     )
     told = Told(later=later, earlier=earlier)

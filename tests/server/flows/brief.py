@@ -1,7 +1,7 @@
 """What a worker starts for a flow run, without the seconds that a flow engine takes.
 
-A process of its own for each start, as always: it notes the start in the run's journal,
-and tells the server that it runs and that it is done.
+A process of its own for each start, as always: it asks the server whether it may run,
+notes the start in the run's journal, and tells the server that it is done.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,20 @@ def insist(path: str, body: Any = None) -> Any:
     return call(path, body)
 
 
+def may_run(flow_run: str) -> bool:
+    """Propose Running; waits for a start that is still ahead, as a flow engine does."""
+    # With one id, a proposal whose answer was lost may be made again.
+    transition = str(uuid.uuid4())
+    state = {"type": "RUNNING", "state_details": {"transition_id": transition}}
+    while True:
+        answer = insist(f"{flow_run}/set_state", {"state": state})
+        if answer["status"] != "WAIT":
+            there = (answer["state"] or {}).get("state_details") or {}
+            accepted: bool = answer["status"] == "ACCEPT"
+            return accepted or there.get("transition_id") == transition
+        time.sleep(answer["details"]["delay_seconds"])
+
+
 def write_down(journal: Path, event: str) -> None:
     """Note an event in the run's journal."""
     entry = {"event": event, "time": time.time(), "pid": os.getpid()}
@@ -51,9 +66,10 @@ def main() -> None:
     if parameters.get("fails_first") and not journal.exists():
         write_down(journal, "fails")
         sys.exit(1)
+    if not may_run(flow_run):
+        return
     for event in ("start", parameters.get("told", "work")):
         write_down(journal, event)
-    insist(f"{flow_run}/set_state", {"state": {"type": "RUNNING"}})
     insist(f"{flow_run}/set_state", {"state": {"type": "COMPLETED"}})
 
 

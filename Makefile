@@ -81,7 +81,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks --readme README.md
 
 bench-scale: $(STAMP)
-	$(BIN)/python -m benchmarks fleet_scale --tables docs/many-machines.md
+	$(BIN)/python -m benchmarks fleet_scale
 
 clean:
 	rm -rf $(VENV) $(LOWEST) $(POOLS) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \

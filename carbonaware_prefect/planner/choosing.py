@@ -191,7 +191,7 @@ def _choice(
             return _stay(
                 candidate, "gain_too_small", "no other start is worth another move"
             )
-    if abs(decision.slot.start - run.start) <= SAME:
+    if abs(decision.slot.start - run.start) <= SAME and run.hands is not Hands.UNFINISHED:
         return _as_is(candidate, decision)
     row = _row(candidate, decision, Action.MOVE, decision.slot.start)
     return Choice(

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from carbonaware_prefect.planner.api import Api, Json
-from carbonaware_prefect.planner.upcoming import Upcoming, moment
+from carbonaware_prefect.planner.upcoming import SAME, Hands, Upcoming, moment
 
 __all__ = [
     "KEY",
@@ -34,6 +35,10 @@ __all__ = [
 KEY = "carbon-aware-runs"
 _WAITING, _THEIRS, _SETTLED = "waiting", "a person's", "settled"
 _VERSIONS = 20
+# What is planned is done by then, if it is done.
+_CARRIED_OUT = timedelta(minutes=10)
+# Two clocks are taken for the same until they are so far apart.
+_CLOCKS_APART = timedelta(seconds=5)
 _DESCRIPTION = (
     "Flow runs that `carbonaware-prefect` moved away from their nominal start. The planner "
     "reads this table to put back what a redeploy deletes: please leave it as it is."
@@ -138,9 +143,30 @@ def entry_for(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What was written down: the runs that wait, by id."""
+    """What was written down.
+
+    Attributes:
+        waiting: the runs that wait, by id.
+        meant: where each run was to be put, and when that was planned, in all versions.
+    """
 
     waiting: Mapping[str, Entry] = field(default_factory=dict)
+    meant: Mapping[str, Sequence[tuple[datetime, datetime]]] = field(default_factory=dict)
+
+    def recognise(self, run: Upcoming) -> Upcoming:
+        """The same run, in the planner's hands where a person's turn out to be those.
+
+        Of two planners that decide at once, one may write its labels on a run last and
+        the other its state. The labels then tell of another start than the run's, and
+        the state is newer than they are, as if a person had set it.
+        """
+        if run.hands is not Hands.A_PERSON or run.set_at is None:
+            return run
+        for start, planned in self.meant.get(run.id, ()):
+            in_time = -_CLOCKS_APART <= run.set_at - planned <= _CARRIED_OUT
+            if in_time and abs(run.start - start) <= SAME:
+                return replace(run, hands=Hands.UNFINISHED)
+        return run
 
     def differs(self, waiting: Mapping[str, Entry]) -> bool:
         """Whether the table has to be written anew for these runs."""
@@ -151,12 +177,17 @@ class Ledger:
 async def read_ledger(api: Api) -> Ledger:
     """The newest mention of each run in the last versions of the table; one call."""
     entries: dict[str, Entry] = {}
+    meant: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for artifact in await api.artifacts(KEY, _VERSIONS):
         for row in _rows(artifact.get("data")):
             entry = _entry(row)
-            if entry is not None and entry.run not in entries:
-                entries[entry.run] = entry
-    return Ledger(waiting={run: e for run, e in entries.items() if e.note is None})
+            if entry is None:
+                continue
+            entries.setdefault(entry.run, entry)
+            meant[entry.run].append((entry.start, entry.moved_at))
+    return Ledger(
+        waiting={run: e for run, e in entries.items() if e.note is None}, meant=meant
+    )
 
 
 async def write_ledger(

@@ -124,9 +124,9 @@ class Nurse:
         if entry.nominal_start > self._now:
             self._settle(entry, "deleted; what is still wanted is made anew")
             return
-        deployment = self._deployments.get(entry.deployment)
-        if deployment is None:
-            deployment = await deployment_of(self._api, entry)
+        # Read after the run was seen to be gone: one that was read before tells nothing of
+        # a redeploy in between, and the run would be taken for one that somebody deleted.
+        deployment = await deployment_of(self._api, entry)
         verdict = judge(entry, deployment, self._now)
         if not verdict.restore or deployment is None:
             self._settle(entry, verdict.because)

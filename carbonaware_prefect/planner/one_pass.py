@@ -82,8 +82,10 @@ async def one_pass(
     zones = parse_zone_limit(settings.zone_limit)
     world = await _read(api, settings)
     ahead = timedelta(seconds=PREFECT_WORKER_PREFETCH_SECONDS.value()) + _MARGIN
+    ledger = await read_ledger(api)
+    world = replace(world, runs=tuple(ledger.recognise(run) for run in world.runs))
     nurse = Nurse(api, world.now, world.deployments, world.runs)
-    await nurse.look(await read_ledger(api))
+    await nurse.look(ledger)
     known = replace(
         world, runs=tuple(run for run in world.runs if run.id not in nurse.started_already)
     )

@@ -23,7 +23,7 @@ class Hands(Enum):
 
     SCHEDULE = "the schedule's"
     OURS = "the planner's"
-    UNFINISHED = "the schedule's or the planner's; a later plan was not carried out"
+    UNFINISHED = "the schedule's or the planner's; the plan on it was not carried out"
     A_PERSON = "a person's"
     ELSEWHERE = "no schedule made this run, or it has started before"
 
@@ -48,6 +48,7 @@ class Upcoming:
         nominal_start: when it would start without us, in UTC.
         start: when it starts now, in UTC.
         created: when its row was made.
+        set_at: when its present state was set, None when nobody says.
         plan: what the planner wrote on it, None when nothing.
         hands: whose ``start`` is.
         queue, pool: of its work, None where it has none.
@@ -64,6 +65,7 @@ class Upcoming:
     nominal_start: datetime
     start: datetime
     created: datetime
+    set_at: datetime | None
     plan: Plan | None
     hands: Hands
     queue: str | None
@@ -110,6 +112,7 @@ def read_upcoming(run: Json) -> Upcoming | None:
         nominal_start=nominal,
         start=start,
         created=created,
+        set_at=moment(state.get("timestamp")),
         plan=plan,
         hands=_hands(run, plan, nominal=nominal, start=start),
         queue=run.get("work_queue_id"),

@@ -60,6 +60,7 @@ def upcoming(name: str = "run", *, moved_to: datetime | None = None, moves: int 
         nominal_start=NOMINAL,
         start=moved_to or NOMINAL,
         created=NOW - 9 * HOUR,
+        set_at=NOW - 9 * HOUR,
         plan=None if moved_to is None else plan_to(moved_to, moves),
         hands=Hands.SCHEDULE if moved_to is None else Hands.OURS,
         queue=None,
@@ -221,6 +222,18 @@ def test_a_run_for_which_there_is_no_room_says_so() -> None:
 
     assert choice.start is None
     assert choice.row.reason == "slots_taken"
+
+
+def test_a_run_at_its_slot_with_another_plan_on_it_is_written_anew() -> None:
+    """Of two planners one wrote its labels last and the other its state."""
+    forecast = hourly(300, 300, 300, 300, 300, 100, 300, 300, 300)
+    slot = NOMINAL + 2 * HOUR
+    there = upcoming(moved_to=slot)
+    (as_planned,) = choose(candidate(there, forecast))
+    other = replace(there, plan=plan_to(NOMINAL + HOUR, 1), hands=Hands.UNFINISHED)
+    (relabelled,) = choose(candidate(other, forecast))
+
+    assert (as_planned.start, relabelled.start) == (None, slot)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ import pytest
 
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.ledger import Entry, Ledger, read_ledger, write_ledger
+from carbonaware_prefect.planner.upcoming import Hands, Upcoming, read_upcoming
 
 RUN, OTHER, DEPLOYMENT = (str(UUID(int=n)) for n in (1, 2, 3))
 NOMINAL = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
+MINUTE = timedelta(minutes=1)
 ENTRY = Entry(
     run=RUN,
     name="happy-heron",
@@ -139,6 +141,72 @@ def test_a_row_without_its_columns() -> None:
     shelf.versions = [json.dumps([{"run id": "run"}, {}])]
 
     assert read(shelf) == {}
+
+
+def a_run(start: datetime, set_at: datetime | None, **fields: Any) -> Upcoming:
+    """A moved run as the server shows it, with a plan for another start on it."""
+    state = {
+        "name": "Scheduled",
+        "timestamp": None if set_at is None else set_at.isoformat(),
+        "state_details": {"scheduled_time": start.isoformat()},
+    }
+    labels = ENTRY.record | {
+        "carbonaware.nominal_start": NOMINAL.isoformat(),
+        "carbonaware.slot_start": (ENTRY.start + MINUTE).isoformat(),
+        "carbonaware.decided_at": (ENTRY.moved_at - MINUTE).isoformat(),
+        "carbonaware.decided_by": "planner",
+    }
+    found = read_upcoming(
+        {
+            "id": RUN,
+            "name": "happy-heron",
+            "deployment_id": DEPLOYMENT,
+            "created": (NOMINAL - timedelta(days=1)).isoformat(),
+            "expected_start_time": NOMINAL.isoformat(),
+            "auto_scheduled": True,
+            "labels": labels,
+            "state": state,
+        }
+        | fields
+    )
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("start", "after", "hands"),
+    [
+        (ENTRY.start, timedelta(seconds=2), Hands.UNFINISHED),
+        (ENTRY.start, 9 * MINUTE, Hands.UNFINISHED),
+        (ENTRY.start, 11 * MINUTE, Hands.A_PERSON),
+        (ENTRY.start, -MINUTE / 2, Hands.A_PERSON),
+        (ENTRY.start + 2 * MINUTE, timedelta(seconds=2), Hands.A_PERSON),
+        (ENTRY.start, None, Hands.A_PERSON),
+    ],
+)
+def test_a_start_that_another_planner_had_written_down(
+    start: datetime, after: timedelta | None, hands: Hands
+) -> None:
+    """It is the planner's, if it was set when that was planned, whatever came later."""
+    shelf = Shelf()
+    write(shelf, ENTRY)
+    write(shelf, replace(ENTRY, start=ENTRY.start + MINUTE))
+    ledger = asyncio.run(read_ledger(cast("Api", shelf)))
+    run = a_run(start, None if after is None else ENTRY.moved_at + after)
+
+    assert run.hands is Hands.A_PERSON
+    assert ledger.recognise(run).hands is hands
+    assert Ledger().recognise(run).hands is Hands.A_PERSON
+
+
+def test_only_a_persons_runs_may_turn_out_to_be_the_planners() -> None:
+    """One that no schedule made stays nobody's, whatever is written down."""
+    shelf = Shelf()
+    write(shelf, ENTRY)
+    ledger = asyncio.run(read_ledger(cast("Api", shelf)))
+    run = a_run(ENTRY.start, ENTRY.moved_at, auto_scheduled=False)
+
+    assert ledger.recognise(run) == run
 
 
 def test_news_are_worth_a_version_and_nothing_else() -> None:

@@ -28,6 +28,7 @@ def a_run(**env: str) -> Upcoming:
         nominal_start=NOW,
         start=NOW,
         created=NOW,
+        set_at=NOW,
         plan=None,
         hands=Hands.SCHEDULE,
         queue=None,

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from carbonaware_prefect.planner.ledger import KEY
 from tests.server.world import PATIENCE, Process, Server, eventually, now
 
 HERE = Path(__file__).parent
@@ -324,7 +325,7 @@ class Fleet:
         time.sleep(_SETTLE)
         notes, runs = self.notes(), self.runs(occurrences)
         missing = {key: runs.get(key) for key in keys - set(notes)}
-        assert not missing, f"never started: {missing}"
+        assert not missing, f"never started: {missing}\n{self._told()}"
         twice = {key: found for key, found in notes.items() if len(found) > 1}
         assert not twice, f"started more than once: {twice}"
         return {each.key: self._ran(each, notes, runs, late) for each in occurrences}
@@ -345,6 +346,15 @@ class Fleet:
         others = [r for r in runs[occurrence.key] if r["id"] != note["run"]]
         assert {r["state_type"] for r in others} <= {"CANCELLED"}, others
         return Ran(note["run"], put_to, started)
+
+    def _told(self) -> str:
+        """What the planners said and wrote down, for a test that fails."""
+        said = [planner.err for planner in self.planners]
+        body = {"artifacts": {"key": {"any_": [KEY]}}, "limit": 20, "sort": "CREATED_DESC"}
+        written = self.server.call("POST", "/artifacts/filter", json=body)
+        return "\n".join(
+            [*said, *(f"{each['created']} {each['data']}" for each in written)]
+        )
 
     def _put_to(self, run: str) -> datetime:
         """The start that the run was last given."""

@@ -36,6 +36,7 @@ def _wish(template: Json, variables: Json) -> Wish:
         nominal_start=NOW,
         start=NOW,
         created=NOW,
+        set_at=NOW,
         plan=None,
         hands=Hands.SCHEDULE,
         queue=None,

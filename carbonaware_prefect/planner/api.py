@@ -33,6 +33,8 @@ BATCH = 50
 _TRIES = 8
 # The server's Date header has whole seconds, and is a little old when the server is busy.
 _SAME_CLOCK = timedelta(seconds=3)
+# The same time again; another schedule may start runs within the same second.
+_EXACTLY = timedelta(milliseconds=50)
 # Some milliseconds are enough for another writer's turn on SQLite, which Prefect's own
 # client would wait seconds for.
 _BUSY = {
@@ -191,13 +193,12 @@ class Api:
 
     async def runs_at(self, deployment: str, nominal: datetime) -> list[Json]:
         """The runs of a deployment with that nominal start, in any state."""
-        second = timedelta(seconds=1)
         body = {
             "flow_runs": {
                 "deployment_id": {"any_": [deployment]},
                 "expected_start_time": {
-                    "after_": (nominal - second).isoformat(),
-                    "before_": (nominal + second).isoformat(),
+                    "after_": (nominal - _EXACTLY).isoformat(),
+                    "before_": (nominal + _EXACTLY).isoformat(),
                 },
             },
             "limit": PAGE,

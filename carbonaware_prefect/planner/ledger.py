@@ -29,6 +29,7 @@ __all__ = [
     "entry_for",
     "origin_of",
     "read_ledger",
+    "timetable_of",
     "write_ledger",
 ]
 
@@ -53,6 +54,7 @@ class Entry:
         run, name, deployment, schedule: as the server has them; the schedule's id.
         origin: what tells its schedule and parameters from others, also when a redeploy
             gives them new ids.
+        timetable: tells when its schedule starts runs from when others do.
         beside: ids of all schedules that its deployment had.
         nominal_start, start: UTC; where the run was, and where it was put.
         moved_at: when that was planned, by the server's clock.
@@ -70,6 +72,7 @@ class Entry:
     start: datetime
     moved_at: datetime
     origin: tuple[str, str] = ("", "")
+    timetable: str = ""
     beside: tuple[str, ...] = ()
     record: Json = field(default_factory=dict)
     sentence: str = ""
@@ -100,6 +103,7 @@ class Entry:
             "deployment id": self.deployment,
             "schedule id": self.schedule or "",
             "origin": list(self.origin),
+            "timetable": self.timetable,
             "schedules": list(self.beside),
             "record": json.dumps(self.record),
         }
@@ -109,6 +113,11 @@ def digest_of(parameters: Json) -> str:
     """What tells parameters from others without telling them: they may be secret."""
     said = json.dumps(parameters, sort_keys=True, default=str)
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def timetable_of(schedule: Json) -> str:
+    """The same for schedules that start runs at the same times; "" where nobody knows."""
+    return digest_of(schedule["schedule"]) if schedule.get("schedule") else ""
 
 
 def origin_of(run: Upcoming) -> tuple[str, str]:
@@ -126,6 +135,7 @@ def entry_for(
 ) -> Entry:
     """The entry of a run of that deployment, put to ``start`` with these labels."""
     planned = moment(record.get("carbonaware.decided_at"))
+    schedules = {str(each["id"]): each for each in deployment.get("schedules") or []}
     return Entry(
         run=run.id,
         name=run.name,
@@ -135,7 +145,8 @@ def entry_for(
         start=start,
         moved_at=planned or run.created,
         origin=origin_of(run),
-        beside=tuple(str(each["id"]) for each in deployment.get("schedules") or []),
+        timetable=timetable_of(schedules.get(str(run.schedule), {})),
+        beside=tuple(schedules),
         record={k: v for k, v in record.items() if k.startswith("carbonaware.")},
         sentence=sentence,
     )
@@ -242,6 +253,7 @@ def _entry(row: Json) -> Entry | None:
             start=start,
             moved_at=moved_at,
             origin=_origin(row.get("origin")),
+            timetable=str(row.get("timetable", "")),
             beside=tuple(map(str, row["schedules"])),
             record=record if isinstance(record, dict) else {},
             sentence=str(row["why"]),

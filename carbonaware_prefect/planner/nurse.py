@@ -128,15 +128,15 @@ class Nurse:
         # a redeploy in between, and the run would be taken for one that somebody deleted.
         deployment = await deployment_of(self._api, entry)
         verdict = judge(entry, deployment, self._now)
-        if not verdict.restore or deployment is None:
+        if deployment is None or not (verdict.restore or verdict.too_soon):
             self._settle(entry, verdict.because)
-            return
-        if await self._made_anew(entry):
+        elif await self._made_anew(entry):
             self._settle(entry, "its occurrence was made anew")
-            return
-        self._deployments[entry.deployment] = deployment
-        self._waiting[entry.run] = entry
-        self._lost.append(entry)
+        else:
+            self._deployments[entry.deployment] = deployment
+            self._waiting[entry.run] = entry
+            if verdict.restore:
+                self._lost.append(entry)
 
     async def _made_anew(self, entry: Entry) -> bool:
         """Whether its occurrence has a row that was made after the move."""

@@ -9,24 +9,36 @@ A person who deletes a run, pauses the deployment or switches its schedule off d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 
 from carbonaware_prefect.planner.api import Api, Json
-from carbonaware_prefect.planner.ledger import Entry, digest_of
+from carbonaware_prefect.planner.ledger import Entry, digest_of, timetable_of
 from carbonaware_prefect.planner.moves import scheduled
 from carbonaware_prefect.planner.upcoming import RESTORED, moment
 
 __all__ = ["Verdict", "deployment_of", "judge", "put_back"]
 
+# What Prefect's scheduler may take to see that a deployment was changed.
+_SCHEDULER = timedelta(minutes=1)
+# What it has begun to make before a nominal start is there by then.
+_WRITTEN = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether to put a run back, and why."""
+    """Whether to put a run back, and why.
+
+    Attributes:
+        restore: whether to.
+        because: of what.
+        too_soon: whether that can only be said in some seconds.
+    """
 
     restore: bool
     because: str
+    too_soon: bool = False
 
 
 def judge(entry: Entry, deployment: Json | None, now: datetime) -> Verdict:
@@ -44,8 +56,26 @@ def judge(entry: Entry, deployment: Json | None, now: datetime) -> Verdict:
     if changed is None:
         return Verdict(restore=False, because="somebody deleted it")
     if changed < entry.nominal_start:
-        return Verdict(restore=False, because="its schedule was changed before it was due")
+        if not _overlooked(entry, deployment, changed):
+            because = "its schedule was changed before it was due"
+            return Verdict(restore=False, because=because)
+        if now < entry.nominal_start + _WRITTEN:
+            because = "Prefect may be about to make it anew"
+            return Verdict(restore=False, because=because, too_soon=True)
     return Verdict(restore=True, because="a redeploy deleted it while it waited")
+
+
+def _overlooked(entry: Entry, deployment: Json, changed: datetime) -> bool:
+    """Whether Prefect may have come too late to make the occurrence anew.
+
+    It looks every few seconds for deployments that were changed, and makes runs for what
+    lies ahead then. That is still wanted if a schedule has the same times as before.
+    """
+    schedules = [each for each in deployment.get("schedules") or [] if each.get("active")]
+    as_before = entry.timetable in map(timetable_of, schedules)
+    return (
+        bool(entry.timetable) and as_before and entry.nominal_start - changed <= _SCHEDULER
+    )
 
 
 def _settled(entry: Entry, deployment: Json | None) -> str | None:

@@ -27,6 +27,7 @@ ENTRY = Entry(
     start=NOMINAL + timedelta(hours=2, microseconds=7),
     moved_at=NOMINAL - timedelta(hours=6),
     origin=("nightly", "0123456789abcdef"),
+    timetable="fedcba9876543210",
     beside=("schedule", "another"),
     record={"carbonaware.reason": "cleaner_slot", "carbonaware.moves": 2},
     sentence='Waiting: 300 -> 100, "zone" DE | ü',

@@ -11,6 +11,7 @@ import pytest
 from carbonaware_prefect.planner.ledger import Entry, digest_of
 from carbonaware_prefect.planner.redeploys import judge, schedule_parameters
 
+SECOND = timedelta(seconds=1)
 MOVED = datetime(2026, 1, 10, 1, tzinfo=timezone.utc)
 NOMINAL = MOVED + timedelta(hours=1)
 NOW = NOMINAL + timedelta(minutes=30)
@@ -19,6 +20,7 @@ BEFORE, DUE, SINCE = (
     NOMINAL - timedelta(minutes=1),
     NOMINAL + timedelta(minutes=1),
 )
+NIGHTLY = {"cron": "0 2 * * *", "timezone": "UTC"}
 ENTRY = Entry(
     run="run",
     name="happy-heron",
@@ -28,6 +30,7 @@ ENTRY = Entry(
     start=NOMINAL + timedelta(hours=2),
     moved_at=MOVED,
     origin=("nightly", digest_of({"city": "Bonn"})),
+    timetable=digest_of(NIGHTLY),
     beside=("nightly-id", "hourly-id"),
 )
 
@@ -99,6 +102,40 @@ def test_what_somebody_did_not_want_is_left(
 
     assert not verdict.restore
     assert because in verdict.because
+
+
+def redeployed(changed: datetime, timetable: dict[str, Any], **fields: Any) -> Any:
+    """Its deployment, deployed anew then, with that schedule."""
+    nightly = a_schedule("nightly", changed, id="new", schedule=timetable, **fields)
+    return a_deployment(nightly, updated=changed)
+
+
+@pytest.mark.parametrize("seconds", [1, 59])
+def test_deployed_too_late_to_be_made_anew(seconds: int) -> None:
+    """Put back, once Prefect is surely not about to make it: no sooner than that."""
+    deployment = redeployed(NOMINAL - seconds * SECOND, NIGHTLY)
+    early = judge(ENTRY, deployment, NOMINAL + 4 * SECOND)
+
+    assert (early.restore, early.too_soon) == (False, True)
+    assert judge(ENTRY, deployment, NOMINAL + 5 * SECOND).restore
+    assert judge(ENTRY, deployment, NOW).restore
+
+
+@pytest.mark.parametrize(
+    ("entry", "deployment"),
+    [
+        (ENTRY, redeployed(NOMINAL - 61 * SECOND, NIGHTLY)),
+        (ENTRY, redeployed(NOMINAL - SECOND, NIGHTLY | {"cron": "0 3 * * *"})),
+        (replace(ENTRY, timetable=""), redeployed(NOMINAL - SECOND, NIGHTLY)),
+        (replace(ENTRY, timetable=""), redeployed(NOMINAL - SECOND, {})),
+    ],
+    ids=["in time", "other times", "from an older version", "nothing known"],
+)
+def test_changed_before_it_was_due(entry: Entry, deployment: dict[str, Any]) -> None:
+    """Prefect has made it anew, or it is wanted no more."""
+    verdict = judge(entry, deployment, NOW)
+
+    assert (verdict.restore, verdict.too_soon) == (False, False)
 
 
 def with_parameters(name: str, city: str, **fields: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A pass that another planner, or a redeploy, overtakes."""
+"""Passes that another planner or a redeploy overtakes, and a redeploy in a bad moment."""
 
 from __future__ import annotations
 
@@ -59,3 +59,21 @@ def test_deployed_anew_in_the_middle_of_a_pass(fleet: Fleet, proxy: Proxy) -> No
     assert report["counts"]["put_back"] == len(runs)
     ran = fleet.keeps_its_promise(runs)
     assert {each.put_to for each in ran.values()} == {slot}
+
+
+def test_deployed_anew_while_runs_come_due(fleet: Fleet) -> None:
+    """Those that Prefect comes too late to make anew are not lost either."""
+    nominal = fleet.after(2)
+    source = fleet.forecast(nominal + 22 * SECOND)
+    runs = [
+        *fleet.deploy(1, nominal, source=source, each=12),
+        *fleet.deploy(1, nominal + SECOND / 4, source=source, each=12),
+    ]
+    fleet.wait_until_scheduled(runs)
+    assert fleet.plan()["counts"]["move"] == len(runs)
+    fleet.wait_for(nominal + 2 * SECOND)
+    fleet.redeploy()
+    fleet.planner("planner", "start", "--interval", "2s")
+    ran = fleet.keeps_its_promise(runs)
+
+    assert len({each.run for each in ran.values()}) == len(runs)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 import pytest
 
-from tests.server.world import Anew, Run, World, eventually
+from tests.server.world import Run, World, eventually
 
 # All runs of this module start together, and so share the time that they wait.
 _DIP_IN = 14.0
@@ -26,19 +27,15 @@ def _start(world: World, name: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def fleet(world: World) -> dict[str, Run]:
+def start(world: World) -> Callable[[str], Run]:
+    """Starts a run of one shape."""
+    return partial(_start, world)
+
+
+@pytest.fixture(scope="module")
+def fleet(start: Callable[[str], Run]) -> dict[str, Run]:
     """Runs of every shape, started together."""
-    return {name: _start(world, name) for name in _NAMES}
-
-
-@pytest.fixture
-def runs(
-    request: pytest.FixtureRequest, world: World, fleet: dict[str, Run]
-) -> dict[str, Run]:
-    """The fleet; on a second try of a test, runs of its own."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        return Anew(partial(_start, world))
-    return fleet
+    return {name: start(name) for name in _NAMES}
 
 
 def _slot(run: Run, key: str = "") -> float:

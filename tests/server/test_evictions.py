@@ -55,20 +55,6 @@ def stories(
             yield stories
 
 
-@pytest.fixture
-def story(
-    request: pytest.FixtureRequest, stories: Stories[Evicted]
-) -> Callable[[str], Evicted]:
-    """A story by its name; on a second try of a test, told anew."""
-
-    def find(name: str) -> Evicted:
-        if getattr(request.node, "execution_count", 1) > 1:
-            stories.tell(name)
-        return stories[name]
-
-    return find
-
-
 def _slot(run: Run) -> float:
     return datetime.fromisoformat(run.labels()["slot_start"]).timestamp()
 

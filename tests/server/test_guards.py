@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from tests.server.world import Anew, Run, World, eventually
+from tests.server.world import Run, World, eventually
 
 _DIP_IN = 14.0
 _IN_PROCESS = {
@@ -38,20 +39,16 @@ def _start(world: World, name: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def fleet(world: World) -> dict[str, Run]:
+def start(world: World) -> Callable[[str], Run]:
+    """Starts a run of one shape."""
+    return partial(_start, world)
+
+
+@pytest.fixture(scope="module")
+def fleet(start: Callable[[str], Run]) -> dict[str, Run]:
     """Runs of every shape, started together."""
     names = [*_IN_PROCESS, "mapped", "cached", "must_reschedule", "source", "told"]
-    return {name: _start(world, name) for name in names}
-
-
-@pytest.fixture
-def runs(
-    request: pytest.FixtureRequest, world: World, fleet: dict[str, Run]
-) -> dict[str, Run]:
-    """The fleet; on a second try of a test, runs of its own."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        return Anew(partial(_start, world))
-    return fleet
+    return {name: start(name) for name in names}
 
 
 @pytest.mark.parametrize("name", sorted(_IN_PROCESS))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
 import pytest
 
-from tests.server.world import Anew, Run, World, eventually
+from tests.server.world import Run, World, eventually
 
 # From the delay on: a Dask cluster takes its time to end, more so beside others.
 _DIP_IN = 20.0
@@ -46,20 +47,16 @@ def _start(world: World, name: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def fleet(world: World) -> dict[str, Run]:
+def start(world: World) -> Callable[[str], Run]:
+    """Starts a run of one shape."""
+    return partial(_start, world)
+
+
+@pytest.fixture(scope="module")
+def fleet(start: Callable[[str], Run]) -> dict[str, Run]:
     """Runs of every shape, started together."""
     names = [*_MOVED, *_IN_PROCESS, "holding on process", "looking on thread"]
-    return {name: _start(world, name) for name in names}
-
-
-@pytest.fixture
-def runs(
-    request: pytest.FixtureRequest, world: World, fleet: dict[str, Run]
-) -> dict[str, Run]:
-    """The fleet; on a second try of a test, runs of its own."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        return Anew(partial(_start, world))
-    return fleet
+    return {name: start(name) for name in names}
 
 
 def _starts(run: Run) -> list[list[str]]:

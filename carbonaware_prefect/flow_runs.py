@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
@@ -30,6 +31,7 @@ __all__ = [
     "MoveRefusedError",
     "accepted_move",
     "brief_client",
+    "is_busy",
     "move",
     "plan_of_this_run",
     "record",
@@ -110,6 +112,15 @@ def move(
         assert state is not None  # noqa: S101  is_move() has looked
         return state
     raise MoveRefusedError(state, str(getattr(result.details, "reason", result.status)))
+
+
+def is_busy(error: Exception) -> bool:
+    """Whether the server said that it has no time for a request now."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in {
+        httpx.codes.TOO_MANY_REQUESTS,
+        httpx.codes.BAD_GATEWAY,
+        httpx.codes.SERVICE_UNAVAILABLE,
+    }
 
 
 def is_move(state: State[Any] | None, start: datetime) -> bool:

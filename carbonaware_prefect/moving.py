@@ -21,6 +21,7 @@ __all__ = ["Mover", "shortest_move"]
 # How long the old process surely needs to end.
 _EXIT = timedelta(seconds=5)
 _ASK_AGAIN = timedelta(seconds=10)
+_PATIENCE = timedelta(minutes=2)
 
 
 def _look_ahead() -> timedelta:
@@ -42,6 +43,7 @@ class Mover:
 
     Attributes:
         fault: why it failed, in words; None before the attempt and after a success.
+        busy: whether the server said that it has no time, and nothing was done.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Mover:
         key: str | None,
         decided_by: str,
         moves: int,
+        shortest: timedelta,
     ) -> None:
         if context.flow_run is None or decision.slot is None:
             msg = "a move needs a flow run and a slot"
@@ -63,8 +66,10 @@ class Mover:
         self._key = key
         self._decided_by = decided_by
         self._moves = moves
+        self._shortest = shortest
         self._unsure = False
         self.fault: str | None = None
+        self.busy = False
 
     def move(self) -> bool:
         """Move the run and make the engine leave this process; False when it failed.
@@ -72,6 +77,7 @@ class Mover:
         After a failure the run is as it was, or, when the server cannot be reached, it
         is not known where it is; `wait_in_process` finds out.
         """
+        self.busy = False
         with Departure() as departure:
             if prefect_internals.told_to_end():
                 # Who tells it sets the run's state; set after that, ours would put a run
@@ -85,6 +91,20 @@ class Mover:
         if not self._unsure:
             self._undo()
         return False
+
+    def move_patiently(self) -> bool:
+        """Move the run, and try again while the server is busy, for two minutes.
+
+        SQLite has one writer: a burst of runs keeps others waiting for a minute, which is
+        no reason to hold this process until the slot.
+        """
+        until = min(utc_now() + _PATIENCE, self._slot.start - self._shortest)
+        while not self.move():
+            again = utc_now() + _ASK_AGAIN / 2
+            if not self.busy or again > until:
+                return False
+            wait_until(again, stop=flow_runs.stop_if_cancelled)
+        return True
 
     def wait_in_process(self) -> bool:
         """Wait for the slot here; True when the run turns out to have been moved.
@@ -129,7 +149,9 @@ class Mover:
             return self._look()
         except Exception as error:  # noqa: BLE001  whatever it was, the run goes on
             self.fault = f"{type(error).__name__}: {error}"
-            return self._look()
+            accepted = self._look()
+            self.busy = accepted is None and not self._unsure and flow_runs.is_busy(error)
+            return accepted
 
     def _look(self) -> State[Any] | None:
         """The accepted move, if the run's present state is that; notes when unknown."""
@@ -154,7 +176,7 @@ class Mover:
         return True
 
     def _leave(self, departure: Departure, accepted: State[Any]) -> None:
-        self.fault = None
+        self.fault, self.busy = None, False
         departure.leave(
             self._context,
             accepted,

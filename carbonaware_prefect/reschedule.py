@@ -102,7 +102,8 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
             if prefect_internals.is_leaving(call.context):
                 # Another delay task of this run has moved it meanwhile.
                 return decision
-            if decision.slot.start - now < shortest_move(policy_for(ask)):
+            shortest = shortest_move(policy_for(ask))
+            if decision.slot.start - now < shortest:
                 obstacle = "the slot is so near that moving the run is not worth it"
             else:
                 mover = Mover(
@@ -111,8 +112,9 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
                     key=call.key,
                     decided_by=call.decided_by,
                     moves=moves + 1,
+                    shortest=shortest,
                 )
-                if mover.move():
+                if mover.move_patiently():
                     return decision
                 obstacle = f"the run could not be moved: {mover.fault}"
         call.logger.info("Waiting in this process until the slot: %s", obstacle)

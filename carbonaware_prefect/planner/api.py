@@ -22,19 +22,19 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from carbonaware_prefect.clock import utc_now
 
-__all__ = ["BATCH", "PAGE", "TAG", "Api", "Json", "open_api"]
+__all__ = ["BATCH", "EXACTLY", "PAGE", "TAG", "Api", "Json", "open_api"]
 
 Json = dict[str, Any]
 TAG = "carbon-aware"
 """Deployments with this tag are planned."""
+EXACTLY = timedelta(milliseconds=50)
+"""The same nominal start; another schedule may start runs within the same second."""
 # What the server answers and changes at most in one call.
 PAGE = 200
 BATCH = 50
 _TRIES = 8
 # The server's Date header has whole seconds, and is a little old when the server is busy.
 _SAME_CLOCK = timedelta(seconds=3)
-# The same time again; another schedule may start runs within the same second.
-_EXACTLY = timedelta(milliseconds=50)
 # Some milliseconds are enough for another writer's turn on SQLite, which Prefect's own
 # client would wait seconds for.
 _BUSY = {
@@ -197,8 +197,8 @@ class Api:
             "flow_runs": {
                 "deployment_id": {"any_": [deployment]},
                 "expected_start_time": {
-                    "after_": (nominal - _EXACTLY).isoformat(),
-                    "before_": (nominal + _EXACTLY).isoformat(),
+                    "after_": (nominal - EXACTLY).isoformat(),
+                    "before_": (nominal + EXACTLY).isoformat(),
                 },
             },
             "limit": PAGE,

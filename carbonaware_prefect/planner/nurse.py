@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from carbonaware_prefect.planner.api import Api, Json
+from carbonaware_prefect.planner.api import EXACTLY, Api, Json
 from carbonaware_prefect.planner.crashes import Crash, find_crashes, move_again
 from carbonaware_prefect.planner.ledger import (
     Entry,
@@ -20,7 +20,7 @@ from carbonaware_prefect.planner.ledger import (
 from carbonaware_prefect.planner.moves import Move
 from carbonaware_prefect.planner.redeploys import deployment_of, judge, put_back
 from carbonaware_prefect.planner.rows import Action, Row
-from carbonaware_prefect.planner.upcoming import SAME, Hands, Upcoming, moment
+from carbonaware_prefect.planner.upcoming import Hands, Upcoming, moment
 
 __all__ = ["Nurse"]
 
@@ -59,6 +59,7 @@ class Nurse:
         self._waiting: dict[str, Entry] = {}
         self._settled: dict[str, Entry] = {}
         self._lost: list[Entry] = []
+        self._undecided: list[Entry] = []
         self._twice: list[tuple[Upcoming, Entry]] = []
         self._crashes: list[Crash] = []
         self._rows: list[Row] = []
@@ -135,8 +136,7 @@ class Nurse:
         else:
             self._deployments[entry.deployment] = deployment
             self._waiting[entry.run] = entry
-            if verdict.restore:
-                self._lost.append(entry)
+            (self._lost if verdict.restore else self._undecided).append(entry)
 
     async def _made_anew(self, entry: Entry) -> bool:
         """Whether its occurrence has a row that was made after the move."""
@@ -152,7 +152,7 @@ class Nurse:
     def _find_twice(self) -> None:
         """Upcoming runs whose occurrence has another run already, moved before its time."""
         for entry in self._waiting.values():
-            if self._is_waiting(entry) or entry in self._lost:
+            if self._is_waiting(entry) or entry in (*self._lost, *self._undecided):
                 continue
             if twins := self._twins(entry):
                 # Where two schedules agree on a time, the likest one, and only one.
@@ -174,7 +174,7 @@ class Nurse:
         schedules = {each.get("id") for each in deployment.get("schedules") or []}
         return (
             run.deployment == entry.deployment
-            and abs(run.nominal_start - entry.nominal_start) <= SAME
+            and abs(run.nominal_start - entry.nominal_start) <= EXACTLY
             and run.hands is Hands.SCHEDULE
             # As long as its schedule keeps its id, Prefect makes no occurrence twice.
             and entry.schedule not in schedules

@@ -16,9 +16,9 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 
 def test_json() -> None:
     """The document holds the decision, the slots, and whom to credit."""
-    done = command(
-        "slot", "--zone", "DE", "--window", "12h", "--duration", "PT1H", "--json"
-    )
+    evening = ("--from", "2026-07-01T18:00Z")
+    ask = ("slot", "--zone", "DE", *evening, "--window", "12h", "--duration", "PT1H")
+    done = command(*ask, "--json")
 
     assert done.status == 0
     assert {*done.json} == {
@@ -29,6 +29,7 @@ def test_json() -> None:
         "wait", "reason", "sentence", "nominal_gco2_per_kwh", "slot",
     }  # fmt: skip
     assert len(done.json["slots"]) == 3
+    assert done.json["decision"]["wait"]
     assert done.json["slots"][0] == done.json["decision"]["slot"]
     assert done.json["duration_seconds"] == 3600
     grams = [slot["gco2_per_kwh"] for slot in done.json["slots"]]

@@ -261,13 +261,17 @@ class Fleet:
                 found[run["parameters"]["occurrence"]].append(run)
         return found
 
-    def wait_until_scheduled(self, occurrences: Sequence[Occurrence]) -> None:
+    def wait_until_scheduled(
+        self, occurrences: Sequence[Occurrence]
+    ) -> list[dict[str, Any]]:
+        """Their runs, once the scheduler has made them all."""
         wanted = {each.key for each in occurrences}
         eventually(
             lambda: wanted <= set(self.runs(occurrences)),
             within=30,
             what="the scheduler makes the runs",
         )
+        return [run for found in self.runs(occurrences).values() for run in found]
 
     def planner(
         self, *arguments: str, api: str | None = None, **environment: str

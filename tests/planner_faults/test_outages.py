@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.planner_faults.fleet import SECOND, Fleet
+from tests.planner_faults.fleet import SECOND, Fleet, Occurrence
 from tests.server.world import eventually
 from tests.sources.contract.server import Api, Reply, serve
 
@@ -22,32 +22,33 @@ def source() -> Iterator[Api]:
         yield api
 
 
-@pytest.mark.parametrize(
-    ("reply", "reason"),
-    [
-        (Reply(status=500), "source_failed"),
-        (Reply(body=b"<html>maintenance</html>"), "source_failed"),
-        (Reply(body=b'{"unix_seconds": [], "co2eq_forecast": []}'), "no_forecast"),
-        (Reply(manner="silence"), "source_failed"),
-    ],
-    ids=["down", "malformed", "empty", "slow"],
-)
-def test_without_a_forecast_all_start_at_nominal(
-    fleet: Fleet, source: Api, reply: Reply, reason: str
-) -> None:
+_DEAD = {
+    "DE": (Reply(status=500), "source_failed"),
+    "FR": (Reply(body=b"<html>maintenance</html>"), "source_failed"),
+    "AT": (Reply(body=b'{"unix_seconds": [], "co2eq_forecast": []}'), "no_forecast"),
+    "PL": (Reply(manner="silence"), "source_failed"),
+}
+
+
+def test_without_a_forecast_all_start_at_nominal(fleet: Fleet, source: Api) -> None:
     """Whatever the source does, the plan says so and each run starts at its time, once."""
-    source.answer = lambda _: reply
+    source.answer = lambda asked: _DEAD[asked.path[-2:].upper()][0]
     nominal = fleet.after(2) + 15 * SECOND
-    runs = fleet.deploy(1, nominal, source="energy_charts", each=4)
-    fleet.wait_until_scheduled(runs)
+    runs: list[Occurrence] = []
+    reasons: dict[str, str] = {}
+    for zone, (_, reason) in _DEAD.items():
+        env = {"CARBONAWARE_ZONE": zone}
+        found = fleet.deploy(1, nominal, source="energy_charts", each=4, env=env)
+        runs += found
+        reasons |= {run["id"]: reason for run in fleet.wait_until_scheduled(found)}
 
     report = fleet.plan(
         CARBONAWARE_ENERGY_CHARTS_URL=source.url, CARBONAWARE_SOURCE_TIMEOUT="3s"
     )
 
     assert (report["counts"]["keep"], report["faults"]) == (len(runs), 0)
-    assert {row["reason"] for row in report["runs"]} == {reason}
-    assert source.asked
+    assert {row["run"]: row["reason"] for row in report["runs"]} == reasons
+    assert {asked.path[-2:].upper() for asked in source.asked} == set(_DEAD)
     source.released.set()
     ran = fleet.keeps_its_promise(runs)
     assert {each.put_to for each in ran.values()} == {run.nominal for run in runs}

@@ -16,12 +16,13 @@ class Trap:
     """What to do when a request matches: before it goes on, or after its answer came.
 
     ``act`` returns whether the bytes go on to where they were going; False closes the
-    connection instead.
+    connection instead, or, where there is a ``reply``, gives that for an answer.
     """
 
     pattern: bytes
     moment: str
     act: Callable[[], bool]
+    reply: bytes = b""
     sprung: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, data: bytes) -> bool:
@@ -29,6 +30,9 @@ class Trap:
             not self.sprung.is_set()
             and re.search(self.pattern, data, re.DOTALL) is not None
         )
+
+
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
 class Proxy:
@@ -70,6 +74,12 @@ class Proxy:
         trap = Trap(pattern, moment, act)
         self.traps.append(trap)
         return trap
+
+    def busy(self, pattern: bytes, times: int) -> list[Trap]:
+        """Answer 503 to the next requests that match."""
+        traps = [Trap(pattern, "before", lambda: False, _BUSY) for _ in range(times)]
+        self.traps += traps
+        return traps
 
     def _accept(self) -> None:
         while True:
@@ -119,8 +129,13 @@ class Proxy:
                             waiting.append(trap)
                             continue
                         trap.sprung.set()
-                        if not trap.act():
+                        if trap.act():
+                            continue
+                        if not trap.reply:
                             return
+                        client.sendall(trap.reply)
+                        held = b""
+                        break
                 server.sendall(held)
                 held = b""
         with contextlib.suppress(OSError):

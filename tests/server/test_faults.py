@@ -195,6 +195,18 @@ def test_api_gone_at_the_move(world: World, proxy: Proxy) -> None:
     )
 
 
+def test_busy_server_at_the_move(world: World, proxy: Proxy) -> None:
+    """A server that says 503 for longer than Prefect's client asks is asked again."""
+    traps = proxy.busy(_LABELS, 4)
+    run = _start(world, proxy, dip_in=45)
+    run.wait_for("Completed", within=120)
+
+    assert all(trap.sprung.is_set() for trap in traps)
+    assert run.events() == ["start", "start", "work", "end"]
+    assert run.note("start", 1)["time"] >= _slot(run) - 2
+    assert run.labels()["decided_by"] == "task"
+
+
 def test_answer_lost_after_the_accepted_move(world: World, proxy: Proxy) -> None:
     """The server accepted but its answer was lost: the process leaves all the same."""
     trap = proxy.trap(_MOVE, "after", lambda: False)

@@ -46,13 +46,18 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 $(POOLS)/.installed: pyproject.toml constraints.txt
 	$(call install,constraints.txt,. --group pools)
 
+# Two cores are at times too busy for a test that counts seconds. What fails beside others
+# is run once more, alone and with a set-up of its own; what fails again is a fault.
+alone = { test $$? = 1 && $(1) --last-failed --last-failed-no-failures none; }
+
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
 test: SELECTED := -m "not infra"
 test test-main: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD)
+	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD) || \
+		$(call alone,$(BIN)/pytest --cov --cov-append --cov-report=)
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered
@@ -64,7 +69,7 @@ test-all:
 	$(MAKE) test-lowest
 
 test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/pytest $(LOWEST_TESTS) $(SPREAD)
+	$(LOWEST)/bin/pytest $(LOWEST_TESTS) $(SPREAD) || $(call alone,$(LOWEST)/bin/pytest)
 
 test-pools: $(POOLS)/.installed
 	CARBONAWARE_TEST_REQUIRE_POOLS=1 $(POOLS)/bin/pytest tests/pools

@@ -27,6 +27,7 @@ from carbonaware_prefect.labels import (
 from carbonaware_prefect.prefect_internals import cancel_requested
 
 __all__ = [
+    "BUSY",
     "EARLY",
     "MoveRefusedError",
     "accepted_move",
@@ -43,6 +44,14 @@ EARLY = timedelta(seconds=2)
 # A slot's start survives the server's rounding, not more.
 _SAME_SECONDS = 1.0
 _CALL_SECONDS = 10.0
+BUSY = frozenset(
+    {
+        httpx.codes.TOO_MANY_REQUESTS,
+        httpx.codes.BAD_GATEWAY,
+        httpx.codes.SERVICE_UNAVAILABLE,
+    }
+)
+"""What a server, or a gateway before it, answers that has no time for a request now."""
 
 
 class MoveRefusedError(Exception):
@@ -116,11 +125,7 @@ def move(
 
 def is_busy(error: Exception) -> bool:
     """Whether the server said that it has no time for a request now."""
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in {
-        httpx.codes.TOO_MANY_REQUESTS,
-        httpx.codes.BAD_GATEWAY,
-        httpx.codes.SERVICE_UNAVAILABLE,
-    }
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in BUSY
 
 
 def is_move(state: State[Any] | None, start: datetime) -> bool:

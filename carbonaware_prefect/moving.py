@@ -176,7 +176,7 @@ class Mover:
         return True
 
     def _leave(self, departure: Departure, accepted: State[Any]) -> None:
-        self.fault, self.busy = None, False
+        self.fault = None
         departure.leave(
             self._context,
             accepted,

@@ -21,6 +21,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from carbonaware_prefect.clock import utc_now
+from carbonaware_prefect.flow_runs import BUSY
 
 __all__ = ["BATCH", "EXACTLY", "PAGE", "TAG", "Api", "Json", "open_api"]
 
@@ -37,11 +38,6 @@ _TRIES = 8
 _SAME_CLOCK = timedelta(seconds=3)
 # Some milliseconds are enough for another writer's turn on SQLite, which Prefect's own
 # client would wait seconds for.
-_BUSY = {
-    httpx.codes.TOO_MANY_REQUESTS,
-    httpx.codes.BAD_GATEWAY,
-    httpx.codes.SERVICE_UNAVAILABLE,
-}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
@@ -88,7 +84,7 @@ class Api:
                 asked_at = utc_now()
                 response = await self._once(method, path, body)
                 self._compare_clocks(response, asked_at)
-                if response.status_code not in _BUSY:
+                if response.status_code not in BUSY:
                     break
                 pause = max(pause, _asked_pause(response))
             except httpx.TransportError as error:

@@ -53,7 +53,7 @@ alone = { test $$? = 1 && $(1) --last-failed --last-failed-no-failures none; }
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
-test: SELECTED := -m "not infra"
+test: SELECTED := -m "not infra and not slow"
 test test-main: $(STAMP)
 	$(BIN)/coverage erase
 	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD) || \

@@ -12,11 +12,12 @@ from tests.server.proxy import Proxy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder as one that needs a server."""
+    """Mark every test of this folder as one that needs a server and minutes."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.server)
+            item.add_marker(pytest.mark.slow)
             # A busy machine may leave too little time before the nominal starts.
             item.add_marker(pytest.mark.flaky(reruns=1))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from tests.server.world import World, eventually, now
 from tests.sources.contract.server import Asked, Reply, json_reply, serve
 
 STEP = timedelta(minutes=5)
 
 
+@pytest.mark.slow
 def test_killing_the_forecast_service_fails_no_run(world: World) -> None:
     """Six runs, the service killed after three have moved: all six complete."""
     dip = int((now() + timedelta(seconds=60)).timestamp())

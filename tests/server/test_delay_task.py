@@ -124,6 +124,7 @@ def test_retry_in_process_before_the_delay(runs: dict[str, Run]) -> None:
     assert run.note("work")["time"] >= _slot(run) - 2
 
 
+@pytest.mark.slow
 def test_two_delays_with_their_own_keys(runs: dict[str, Run]) -> None:
     """Each delay of a flow waits for its own slot and keeps its own record."""
     run = runs["twice"]

@@ -21,6 +21,8 @@ from tests.server.limits import (
 )
 from tests.server.world import Run, Server, World, a_world, eventually, now
 
+pytestmark = pytest.mark.slow
+
 _DIP_IN = 35.0
 _AWAITING = "AwaitingConcurrencySlot"
 _STARTED, _MOVED = ["Scheduled", "Pending", "Running"], ["Scheduled"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,28 +48,33 @@ def test_names_parameters_and_defaults(name: str) -> None:
     )
 
 
-def test_examples_run_ad_hoc(world: World, tmp_path: Path) -> None:
-    """Both examples run as a script, wait in process and complete."""
-    done = subprocess.run(
+def _run_script(world: World, source: str) -> subprocess.CompletedProcess[str]:
+    """What both examples say, one after the other, without a deployment."""
+    return subprocess.run(
         [sys.executable, str(FLOWS / "older.py")],
         check=True,
         timeout=160,
         capture_output=True,
         text=True,
-        # On a busy machine the script takes half a minute to get there.
-        env=world.server.environment(CARBONAWARE_SOURCE=_forecast(tmp_path, 60)),
+        env=world.server.environment(CARBONAWARE_SOURCE=source),
     )
+
+
+def test_examples_run(world: World, tmp_path: Path) -> None:
+    """As a script both wait in process; on a pool the task gives its worker back."""
+    # On a busy machine the script takes half a minute to get there.
+    source = _forecast(tmp_path, 60)
+    with ThreadPoolExecutor(1) as threads:
+        script = threads.submit(_run_script, world, source)
+        _run_deployments(world, tmp_path, source)
+        done = script.result()
 
     assert done.stdout.count("training started") == 2
     assert "Waiting for cleaner electricity" in done.stdout + done.stderr
 
 
-def test_examples_run_as_deployments(world: World, tmp_path: Path) -> None:
-    """On a process pool the task example gives its worker back, the decorator's waits."""
-    env = {
-        "CARBONAWARE_SOURCE": _forecast(tmp_path, 60),
-        "CARBONAWARE_MINIMUM_WAIT": "0s",
-    }
+def _run_deployments(world: World, folder: Path, source: str) -> None:
+    env = {"CARBONAWARE_SOURCE": source, "CARBONAWARE_MINIMUM_WAIT": "0s"}
     runs = {}
     for name in ("decorated_training_pipeline", "training_pipeline"):
         deployment = world.deploy(f"older.py:{name}", parameters={})
@@ -77,7 +83,7 @@ def test_examples_run_as_deployments(world: World, tmp_path: Path) -> None:
             f"/deployments/{deployment}/create_flow_run",
             json={"state": {"type": "SCHEDULED"}, "job_variables": {"env": env}},
         )
-        runs[name] = Run(world.server, created["id"], tmp_path / name)
+        runs[name] = Run(world.server, created["id"], folder / name)
     for run in runs.values():
         run.wait_for("Completed", within=90)
 

@@ -107,6 +107,7 @@ def test_a_person_starts_the_run_during_the_wait(acted: dict[str, Run], name: st
     assert run.note("work")["time"] < _slot(run)
 
 
+@pytest.mark.slow
 def test_supervisor_restart_during_the_wait_is_no_override(
     acted: dict[str, Run],
 ) -> None:

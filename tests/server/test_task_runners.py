@@ -10,6 +10,8 @@ import pytest
 
 from tests.server.world import Run, World, eventually
 
+pytestmark = pytest.mark.slow
+
 # From the delay on: a Dask cluster takes its time to end, more so beside others.
 _DIP_IN = 20.0
 _STEPS = ["before", "mapped", "mapped"]

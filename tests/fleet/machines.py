@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import uuid
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,6 +132,8 @@ class Fleet:
                 "CARBONAWARE_WINDOW": f"{window}s",
                 "CARBONAWARE_DURATION": f"{DURATION.total_seconds():g}s",
                 "CARBONAWARE_MINIMUM_WAIT": "0s",
+                # A line on its console ends a run whose worker was killed.
+                "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             }
             for flow in ("planned", "delayed"):
                 # Planners need a while; delay tasks decide when they start.
@@ -206,9 +209,9 @@ class Fleet:
                 found[str(run["id"])] = run
         return found
 
-    def ended(self) -> int:
-        """How many runs have ended."""
-        return sum(run["state_name"] in TERMINAL for run in self.read().values())
+    def ended(self, names: Container[str] = TERMINAL) -> int:
+        """How many runs have ended, in one of these states."""
+        return sum(run["state_name"] in names for run in self.read().values())
 
     def moved(self) -> int:
         """How many runs have been moved."""

@@ -33,8 +33,12 @@ def fleet(
         for name in ("planner-1", "planner-2"):
             fleet.start_planner(name, "7s")
         lose_and_replace(fleet)
+        # Not only ended: a planner may be about to move one that is Crashed.
         eventually(
-            lambda: fleet.ended() == len(fleet.jobs), within=300, every=2, what="all end"
+            lambda: fleet.ended({"Completed"}) == len(fleet.jobs),
+            within=300,
+            every=2,
+            what="all are Completed",
         )
         yield fleet
     finally:

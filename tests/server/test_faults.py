@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -264,6 +266,28 @@ def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
     run.wait_for("Completed", within=90)
 
     assert run.events() == ["start", "start", "work", "end"]
+
+
+def test_worker_killed_while_runs_work(world: World) -> None:
+    """Nobody reads the console of such a run: its next line ends it, unless it is quiet.
+
+    That is Prefect's console, not ours; this test tells when it changes.
+    """
+    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
+    runs = [world.run("talking.py:talking_flow", env=env) for env in ({}, quiet)]
+    for run in runs:
+        eventually(run.events, within=60, what="the run works")
+    for worker in world.workers:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+    world.start_worker()
+    for run in runs:
+        Path(f"{run.journal}.go").touch()
+    talking, silent = runs
+    talking.wait_for("Crashed", within=60)
+    silent.wait_for("Completed", within=60)
+
+    assert (talking.events(), silent.events()) == (["start"], ["start", "end"])
 
 
 def test_server_restarted_during_the_wait(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -46,8 +47,9 @@ class _SourceBlock(CredentialsBlock):
 
     _source_name: ClassVar[str]
 
+    @abstractmethod
     def _settings(self) -> dict[str, Any]:
-        raise NotImplementedError
+        """What the block says, by the names of the settings."""
 
     def source(self) -> Source:
         """The forecast source, with the cache and the time limits of every other one.

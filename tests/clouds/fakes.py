@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -69,7 +70,7 @@ def status(code: int) -> Told:
     return Told(code, b"<html><body>no</body></html>", {"Content-Type": "text/html"})
 
 
-class Fake:
+class Fake(ABC):
     """A local HTTP server that remembers what it was asked; subclasses answer."""
 
     def __init__(self) -> None:
@@ -114,9 +115,9 @@ class Fake:
         """Where it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @abstractmethod
     def answer(self, asked: Asked) -> Told:
         """What to answer."""
-        raise NotImplementedError
 
     def send(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Send the body."""

@@ -286,6 +286,7 @@ def test_worker_killed_while_runs_work(world: World) -> None:
     talking, silent = runs
     talking.wait_for("Crashed", within=60)
     silent.wait_for("Completed", within=60)
+    eventually(lambda: "half done" in silent.logs(), within=20, what="the API has its log")
 
     assert (talking.events(), silent.events()) == (["start"], ["start", "end"])
 

@@ -22,8 +22,8 @@ from scipy.sparse import coo_matrix
 
 from benchmarks import render
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.contenders import Contender, Placement
-from carbonaware_prefect.core.planning import place
+from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.place import place
 
 __all__ = ["headlines", "main", "run"]
 

@@ -25,7 +25,7 @@ from benchmarks import render
 from benchmarks.lab import PLAIN, a_server, another_world
 from carbonaware_prefect.planner.api import BATCH, TAG, Api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.rows import Action, Report
+from carbonaware_prefect.planner.report import Action, Report
 from carbonaware_prefect.settings import Settings
 from tests.server.world import Server, World, now
 

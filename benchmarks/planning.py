@@ -18,8 +18,8 @@ from pathlib import Path
 
 from benchmarks import render
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.contenders import Contender
-from carbonaware_prefect.core.planning import place
+from carbonaware_prefect.core.capacity.jobs import Contender
+from carbonaware_prefect.core.capacity.place import place
 
 __all__ = ["headlines", "main", "run"]
 

@@ -20,12 +20,12 @@ from time import perf_counter
 from pydantic import SecretStr
 
 from benchmarks import render
-from carbonaware_prefect.catalogue import open_source
-from carbonaware_prefect.choice import consult
 from carbonaware_prefect.core import Forecast, Interval, Policy, decide
-from carbonaware_prefect.live_sources import open_live
+from carbonaware_prefect.delay.choice import consult
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.cache import cache_in
+from carbonaware_prefect.sources.wiring.catalogue import open_source
+from carbonaware_prefect.sources.wiring.live import open_live
 
 __all__ = ["headlines", "main", "run"]
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         ElectricityMapsCredentials,
         WattTimeCredentials,
     )
-    from carbonaware_prefect.decorator import carbonaware_delay_decorator
-    from carbonaware_prefect.delay import carbonaware_delay
-    from carbonaware_prefect.task import carbonaware_delay_task
+    from carbonaware_prefect.delay.decorator import carbonaware_delay_decorator
+    from carbonaware_prefect.delay.in_process import carbonaware_delay
+    from carbonaware_prefect.delay.task import carbonaware_delay_task
 
 __all__ = [
     "CarbonAwareSdkServer",
@@ -39,9 +39,9 @@ _HOMES = {
     "ElectricityMapsCredentials": "blocks",
     "WattTimeCredentials": "blocks",
     "__version__": "_version",
-    "carbonaware_delay": "delay",
-    "carbonaware_delay_decorator": "decorator",
-    "carbonaware_delay_task": "task",
+    "carbonaware_delay": "delay.in_process",
+    "carbonaware_delay_decorator": "delay.decorator",
+    "carbonaware_delay_task": "delay.task",
 }
 
 

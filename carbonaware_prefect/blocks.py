@@ -12,10 +12,10 @@ from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from typing_extensions import Self
 
-from carbonaware_prefect.catalogue import chain_of
-from carbonaware_prefect.choice import Ask
 from carbonaware_prefect.core import Policy
-from carbonaware_prefect.limits import parse_limits
+from carbonaware_prefect.delay.choice import Ask
+from carbonaware_prefect.delay.task import carbonaware_delay_task
+from carbonaware_prefect.policies.bounds import parse_limits
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
     DEFAULT_MINIMUM_SAVING,
@@ -24,7 +24,7 @@ from carbonaware_prefect.settings import (
     Settings,
 )
 from carbonaware_prefect.sources.base import Source
-from carbonaware_prefect.task import carbonaware_delay_task
+from carbonaware_prefect.sources.wiring.catalogue import chain_of
 
 __all__ = [
     "CarbonAwareSdkServer",

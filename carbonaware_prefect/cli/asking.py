@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from carbonaware_prefect.catalogue import entries, open_source
-from carbonaware_prefect.chain import ChainSource
-from carbonaware_prefect.choice import Ask, find_place
 from carbonaware_prefect.cli.output import working
 from carbonaware_prefect.clouds.findings import Detection
 from carbonaware_prefect.clouds.places import Place, known_zones
 from carbonaware_prefect.core import Forecast, Interval
+from carbonaware_prefect.delay.choice import Ask, find_place
 from carbonaware_prefect.errors import UnknownPlaceError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import Source, SourceInfo
 from carbonaware_prefect.sources.typical import TypicalSource, describe
+from carbonaware_prefect.sources.wiring.catalogue import entries, open_source
+from carbonaware_prefect.sources.wiring.chain import ChainSource
 
 __all__ = ["Answered", "Wanted", "Where", "ask", "check_zone", "find"]
 

@@ -15,8 +15,8 @@ def detect(*, as_json: AsJson = False) -> None:
     about a second. What CARBONAWARE_ZONE, or CARBONAWARE_PROVIDER and CARBONAWARE_REGION,
     say comes before all of it. CARBONAWARE_DETECT=0 switches the looking off.
     """
-    from carbonaware_prefect.cli import detect_report
     from carbonaware_prefect.cli.output import out, print_document
+    from carbonaware_prefect.cli.reports import detect as detect_report
     from carbonaware_prefect.settings import Settings
 
     with reported():

@@ -26,8 +26,8 @@ def plan(
     PREFECT_API_URL or the active profile names. No flow run is started for it. Exits with
     1 when the server cannot be reached or something could not be done; run it again then.
     """
-    from carbonaware_prefect.cli import plan_report
     from carbonaware_prefect.cli.output import out, print_document
+    from carbonaware_prefect.cli.reports import plan as plan_report
 
     with reported():
         report = plan_report.run(dry_run=dry_run)

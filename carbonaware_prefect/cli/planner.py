@@ -50,7 +50,7 @@ def start(
     import asyncio
     import sys
 
-    from carbonaware_prefect.cli.plan_report import summary
+    from carbonaware_prefect.cli.reports.plan import summary
     from carbonaware_prefect.clock import utc_now
     from carbonaware_prefect.errors import InvalidSettingError
     from carbonaware_prefect.planner.loop import Health, repeat

@@ -58,9 +58,9 @@ def slot(
     It decides as the delay task does. Each saving is against a start at the nominal
     time, so that a run which starts at once saves nothing.
     """
-    from carbonaware_prefect.cli import slot_report
     from carbonaware_prefect.cli.asking import Wanted
     from carbonaware_prefect.cli.output import out, print_document
+    from carbonaware_prefect.cli.reports import slot as slot_report
     from carbonaware_prefect.clock import utc_now
     from carbonaware_prefect.settings import DEFAULT_DURATION, DEFAULT_WINDOW
 

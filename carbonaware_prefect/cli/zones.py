@@ -30,8 +30,8 @@ def zones(
     A source in brackets lacks a credential or an address; the list below the table says
     which.
     """
-    from carbonaware_prefect.cli import zones_report
     from carbonaware_prefect.cli.output import out, print_document
+    from carbonaware_prefect.cli.reports import zones as zones_report
     from carbonaware_prefect.settings import Settings
 
     with reported():

@@ -21,7 +21,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.flow_runs import BUSY
+from carbonaware_prefect.prefect_edge.flow_runs import BUSY
 
 __all__ = ["BATCH", "EXACTLY", "PAGE", "TAG", "Api", "Json", "open_api"]
 

@@ -9,7 +9,7 @@ from prefect.logging import get_run_logger
 
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.rows import Action
+from carbonaware_prefect.planner.report import Action
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["plan_flow"]

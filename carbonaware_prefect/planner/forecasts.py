@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from carbonaware_prefect.catalogue import open_source
-from carbonaware_prefect.chain import Answer, ChainSource
 from carbonaware_prefect.core import Forecast, Interval, Reason, Request, run_now
 from carbonaware_prefect.core.decision import Decision
 from carbonaware_prefect.core.slots import cleanest_slot, no_slot
 from carbonaware_prefect.errors import CarbonAwareError, InvalidInputError, NoForecastError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import Source
+from carbonaware_prefect.sources.wiring.catalogue import open_source
+from carbonaware_prefect.sources.wiring.chain import Answer, ChainSource
 
 __all__ = ["Asking", "Found", "fetch_all"]
 

@@ -17,7 +17,7 @@ from typing import Any
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.rows import Report
+from carbonaware_prefect.planner.report import Report
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["Health", "repeat"]

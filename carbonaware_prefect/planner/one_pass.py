@@ -17,18 +17,19 @@ from prefect.settings import PREFECT_WORKER_PREFETCH_SECONDS
 from carbonaware_prefect.core import Interval, Reason
 from carbonaware_prefect.labels import labels_for
 from carbonaware_prefect.planner.api import Api, Json
-from carbonaware_prefect.planner.capacity_limits import Limits, parse_zone_limit
-from carbonaware_prefect.planner.choosing import (
+from carbonaware_prefect.planner.decide import (
     Candidate,
     Choice,
     choose_together,
     left_alone,
 )
 from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
-from carbonaware_prefect.planner.ledger import read_ledger
+from carbonaware_prefect.planner.limits import Limits, parse_zone_limit
 from carbonaware_prefect.planner.moves import Move, carry_out
-from carbonaware_prefect.planner.nurse import Nurse
-from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.policies import Wish, Wishes, schedule_zone
+from carbonaware_prefect.planner.repair.ledger import read_ledger
+from carbonaware_prefect.planner.repair.repairs import Nurse
+from carbonaware_prefect.planner.report import Action, Report, Row
 from carbonaware_prefect.planner.upcoming import (
     PLANNER,
     RESTORED,
@@ -36,7 +37,6 @@ from carbonaware_prefect.planner.upcoming import (
     Upcoming,
     read_upcoming,
 )
-from carbonaware_prefect.planner.wishes import Wish, Wishes, schedule_zone
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["one_pass"]

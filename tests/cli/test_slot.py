@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carbonaware_prefect.choice import Ask, choose
+from carbonaware_prefect.delay.choice import Ask, choose
 from carbonaware_prefect.sources.typical import TypicalSource
 from tests.cli.running import HOUR, command, forecast_file, this_hour
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from carbonaware_prefect.core.board import Board, Grid, Places, Value
+from carbonaware_prefect.core.capacity.occupancy import Held
+from carbonaware_prefect.core.capacity.timetable import Board, Grid, Places, Value
 from carbonaware_prefect.core.intervals import to_microseconds
-from carbonaware_prefect.core.occupancy import Held
 from tests.core.instances import at, contender, hourly, rival
 
 HOURS = 24

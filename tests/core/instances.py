@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from itertools import product
 
-from carbonaware_prefect.core.contenders import Contender, Placement, Rival
+from carbonaware_prefect.core.capacity.jobs import Contender, Placement, Rival
 from carbonaware_prefect.core.forecast import Forecast
 from carbonaware_prefect.core.intervals import Interval
 from carbonaware_prefect.core.starts import Starts

@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonaware_prefect.core.board import Board, Grid, Load, better, candidates
-from carbonaware_prefect.core.contenders import Contender
+from carbonaware_prefect.core.capacity.jobs import Contender
+from carbonaware_prefect.core.capacity.timetable import (
+    Board,
+    Grid,
+    Load,
+    better,
+    candidates,
+)
 from carbonaware_prefect.core.intervals import to_microseconds
 from tests.core.boards import grid, held, places
 from tests.core.instances import HOUR, T0, at, contender, hourly, rival

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.capacity import spread
-from carbonaware_prefect.core.contenders import Contender, Placement
+from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.place import place
+from carbonaware_prefect.core.capacity.spread import spread
 from carbonaware_prefect.core.intervals import Interval
-from carbonaware_prefect.core.planning import place
 from carbonaware_prefect.core.starts import Starts
 from tests.core.instances import (
     HOUR,

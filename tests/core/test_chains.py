@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from carbonaware_prefect.core.board import Board
-from carbonaware_prefect.core.chains import relieve
+from carbonaware_prefect.core.capacity.ejection_chains import relieve
+from carbonaware_prefect.core.capacity.timetable import Board
 from tests.core.boards import grid, held, least, places, random_board, value
 
 BUDGET = 10_000

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from carbonaware_prefect.core.contenders import Contender, joined
+from carbonaware_prefect.core.capacity.jobs import Contender, joined
 from carbonaware_prefect.core.intervals import to_microseconds
 from carbonaware_prefect.errors import InvalidInputError
 from tests.core.instances import HOUR, at, contender, hourly, rival

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from carbonaware_prefect.core.board import Board
-from carbonaware_prefect.core.exhaust import exhaust
-from carbonaware_prefect.core.rearrange import fill
+from carbonaware_prefect.core.capacity.exhaust import exhaust
+from carbonaware_prefect.core.capacity.local_search import fill
+from carbonaware_prefect.core.capacity.timetable import Board
 from tests.core.boards import grid, least, places, random_board, value
 
 

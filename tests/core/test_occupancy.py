@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.contenders import Contender, Rival
+from carbonaware_prefect.core.capacity.jobs import Contender, Rival
+from carbonaware_prefect.core.capacity.occupancy import Held, Occupancy
 from carbonaware_prefect.core.intervals import from_microseconds
-from carbonaware_prefect.core.occupancy import Held, Occupancy
 from carbonaware_prefect.core.starts import Piece, Starts
 
 END = 40

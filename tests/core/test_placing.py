@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast, Interval
-from carbonaware_prefect.core.contenders import Contender, Placement
-from carbonaware_prefect.core.planning import place
+from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.place import place
 from carbonaware_prefect.core.slots import cleanest_slot
 from carbonaware_prefect.errors import InvalidInputError
 

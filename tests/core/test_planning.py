@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast, Interval, Slot, find_slot
-from carbonaware_prefect.core.contenders import Contender, Placement
-from carbonaware_prefect.core.planning import place
+from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.place import place
 from carbonaware_prefect.errors import InvalidInputError, NoSlotError
 from tests.core.instances import T0, at, contender, hourly
 

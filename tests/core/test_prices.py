@@ -4,7 +4,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from carbonaware_prefect.core.prices import Bidder, Prices, find_prices
+from carbonaware_prefect.core.capacity.prices import Bidder, Prices, find_prices
 
 
 def bidder(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from carbonaware_prefect.core.board import Board
-from carbonaware_prefect.core.rearrange import fill, rearrange
+from carbonaware_prefect.core.capacity.local_search import fill, rearrange
+from carbonaware_prefect.core.capacity.timetable import Board
 from tests.core.boards import grid, held, least, places, random_board, value
 from tests.core.test_chains import hours
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from docker.models.containers import Container
 
-from carbonaware_prefect.planner.rows import Action
+from carbonaware_prefect.planner.report import Action
 from tests.docker.engine import Engine
 from tests.docker.images import import_base_image
 from tests.docker.pool import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from carbonaware_prefect.deployments.steps import low_carbon_cron
+from carbonaware_prefect.deploy_step.steps import low_carbon_cron
 from tests.docs.documents import Block, blocks, text_of
 
 _PAGE = "docs/deploy-step.md"

@@ -22,11 +22,11 @@ from carbonaware_prefect.errors import (
     SourceRateLimitedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.live_sources import open_live
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import DescribedSource
 from carbonaware_prefect.sources.cache import CachedSource, ForecastCache, cache_in
-from carbonaware_prefect.sources.energy_charts import EnergyCharts
+from carbonaware_prefect.sources.services.energy_charts import EnergyCharts
+from carbonaware_prefect.sources.wiring.live import open_live
 from tests.edge.apis import HOUR, electricity_maps, energy_charts
 from tests.sources.contract.server import Api, Asked, Reply, json_reply, serve
 

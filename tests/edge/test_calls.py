@@ -7,7 +7,7 @@ from typing import Any
 from prefect.context import FlowRunContext
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from carbonaware_prefect.calls import _counts, call_key
+from carbonaware_prefect.delay.keys import _counts, call_key
 
 
 def a_context() -> FlowRunContext:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from carbonaware_prefect.errors import InvalidSettingError
-from carbonaware_prefect.planner.capacity_limits import parse_zone_limit
+from carbonaware_prefect.planner.limits import parse_zone_limit
 
 
 @pytest.mark.parametrize(

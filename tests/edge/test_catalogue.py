@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.catalogue import entries, names, open_source
-from carbonaware_prefect.chain import ChainSource
-from carbonaware_prefect.choice import Ask, choose
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Interval, Reason
+from carbonaware_prefect.delay.choice import Ask, choose
 from carbonaware_prefect.errors import (
     InvalidSettingError,
     SourceRefusedError,
     UnknownSourceError,
 )
-from carbonaware_prefect.forecast_zones import scheduler_regions, watttime_regions
 from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.wiring.catalogue import entries, names, open_source
+from carbonaware_prefect.sources.wiring.chain import ChainSource
+from carbonaware_prefect.sources.wiring.zones import scheduler_regions, watttime_regions
 from tests.edge.apis import HOUR, carbonaware_scheduler, electricity_maps, energy_charts
 from tests.sources.contract.server import Api, Reply, json_reply, serve
 

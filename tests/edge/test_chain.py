@@ -7,9 +7,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from carbonaware_prefect.chain import ChainSource, Link
-from carbonaware_prefect.choice import consult
 from carbonaware_prefect.core import Forecast, Interval, Policy, Reason, Signal
+from carbonaware_prefect.delay.choice import consult
 from carbonaware_prefect.errors import (
     NoForecastError,
     SourceRefusedError,
@@ -17,6 +16,7 @@ from carbonaware_prefect.errors import (
     SourceUnreachableError,
 )
 from carbonaware_prefect.sources.base import FixedSource, Source
+from carbonaware_prefect.sources.wiring.chain import ChainSource, Link
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

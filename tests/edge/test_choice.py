@@ -14,9 +14,8 @@ from carbonaware_prefect import (
     carbonaware_delay_decorator,
     carbonaware_delay_task,
 )
-from carbonaware_prefect.catalogue import open_source
-from carbonaware_prefect.choice import Ask, choose
 from carbonaware_prefect.core import Forecast, Interval, Reason, Signal
+from carbonaware_prefect.delay.choice import Ask, choose
 from carbonaware_prefect.errors import (
     InvalidInputError,
     SourceUnreachableError,
@@ -24,6 +23,7 @@ from carbonaware_prefect.errors import (
     UnknownSourceError,
 )
 from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.wiring.catalogue import open_source
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

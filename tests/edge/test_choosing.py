@@ -10,13 +10,13 @@ import pytest
 
 from carbonaware_prefect.core import Forecast, Interval, Policy
 from carbonaware_prefect.labels import Plan
-from carbonaware_prefect.planner.choosing import (
+from carbonaware_prefect.planner.decide import (
     Candidate,
     Choice,
     choose_together,
     left_alone,
 )
-from carbonaware_prefect.planner.rows import Action
+from carbonaware_prefect.planner.report import Action
 from carbonaware_prefect.planner.upcoming import Hands, Upcoming
 from carbonaware_prefect.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from carbonaware_prefect.labels import Plan
-from carbonaware_prefect.planner.crashes import since_the_move
+from carbonaware_prefect.planner.repair.crashes import since_the_move
 
 SLOT = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 PLAN = Plan(

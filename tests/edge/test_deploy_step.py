@@ -10,7 +10,7 @@ import pytest
 from prefect.server.schemas.schedules import CronSchedule
 from ruamel.yaml import YAML
 
-from carbonaware_prefect.deployments.steps import low_carbon_cron
+from carbonaware_prefect.deploy_step.steps import low_carbon_cron
 from carbonaware_prefect.errors import (
     CarbonAwareError,
     InvalidSettingError,

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import carbonaware_prefect
-from carbonaware_prefect.choice import Ask, choose, find_place
 from carbonaware_prefect.core import Forecast, Reason
+from carbonaware_prefect.delay.choice import Ask, choose, find_place
 from carbonaware_prefect.settings import Settings
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
@@ -124,7 +124,7 @@ def test_failures_are_logged_as_warnings(caplog: pytest.LogCaptureFixture) -> No
     """A decision that had to pass over a source is a warning in the log."""
     from dataclasses import replace
 
-    from carbonaware_prefect.delay import log_decision
+    from carbonaware_prefect.delay.in_process import log_decision
 
     forecast = Forecast.from_points([(NOON, 200)], end=NOON + timedelta(days=1))
     decision = choose(Ask(source=forecast), nominal_start=NOON, now=NOON)

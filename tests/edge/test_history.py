@@ -9,10 +9,10 @@ import pytest
 from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Crashed, Pending, Running, Scheduled
 
-from carbonaware_prefect.choice import Ask, choose
 from carbonaware_prefect.core import Forecast, Policy, Reason
-from carbonaware_prefect.history import Start, why_started
+from carbonaware_prefect.delay.choice import Ask, choose
 from carbonaware_prefect.labels import Plan, labels_for, read_plan
+from carbonaware_prefect.prefect_edge.why_started import Start, why_started
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)

@@ -20,7 +20,7 @@ from freezegun import freeze_time
 from carbonaware_prefect import carbonaware_delay, carbonaware_delay_decorator
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.delay import wait_until
+from carbonaware_prefect.delay.in_process import wait_until
 from carbonaware_prefect.errors import InvalidInputError
 
 MINUTE = timedelta(minutes=1)
@@ -161,7 +161,7 @@ def test_sigterm_ends_a_waiting_process_at_once() -> None:
     code = (
         "from datetime import timedelta as t\n"
         "from carbonaware_prefect.clock import utc_now\n"
-        "from carbonaware_prefect.delay import wait_until\n"
+        "from carbonaware_prefect.delay.in_process import wait_until\n"
         "print('waiting', flush=True)\n"
         "wait_until(utc_now() + t(minutes=5))\n"
     )

@@ -12,7 +12,12 @@ from uuid import UUID
 import pytest
 
 from carbonaware_prefect.planner.api import Api
-from carbonaware_prefect.planner.ledger import Entry, Ledger, read_ledger, write_ledger
+from carbonaware_prefect.planner.repair.ledger import (
+    Entry,
+    Ledger,
+    read_ledger,
+    write_ledger,
+)
 from carbonaware_prefect.planner.upcoming import Hands, Upcoming, read_upcoming
 
 RUN, OTHER, DEPLOYMENT = (str(UUID(int=n)) for n in (1, 2, 3))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.planner.ledger import Entry, digest_of
-from carbonaware_prefect.planner.redeploys import judge, schedule_parameters
+from carbonaware_prefect.planner.repair.ledger import Entry, digest_of
+from carbonaware_prefect.planner.repair.redeploys import judge, schedule_parameters
 
 SECOND = timedelta(seconds=1)
 MOVED = datetime(2026, 1, 10, 1, tzinfo=timezone.utc)

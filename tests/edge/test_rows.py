@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
-from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Report, Row
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 

@@ -10,8 +10,8 @@ import pytest
 
 from carbonaware_prefect.core import Hours
 from carbonaware_prefect.errors import InvalidSettingError
-from carbonaware_prefect.limits import parse_limits
-from carbonaware_prefect.policy_blocks import fields_below
+from carbonaware_prefect.policies.block import fields_below
+from carbonaware_prefect.policies.bounds import parse_limits
 from carbonaware_prefect.settings import Settings, parse_duration
 
 

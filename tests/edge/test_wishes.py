@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from carbonaware_prefect.planner.policies import Wish, Wishes
 from carbonaware_prefect.planner.upcoming import Hands, Upcoming
-from carbonaware_prefect.planner.wishes import Wish, Wishes
 from carbonaware_prefect.settings import Settings
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)

@@ -22,7 +22,7 @@ from prefect.settings import (
 
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Report, Row
 from carbonaware_prefect.settings import Settings
 from tests.server.prefects import job_variables
 from tests.server.world import FLOWS, Run, Server, World, eventually, now

@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.labels import PLANNER, labels_for
 from carbonaware_prefect.planner.api import open_api
-from carbonaware_prefect.planner.rows import Action, Report
+from carbonaware_prefect.planner.report import Action, Report
 from tests.planner.occurrences import (
     ENGINE,
     SECOND,

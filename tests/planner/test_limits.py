@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Report, Row
 from tests.planner.occurrences import Occurrence, every_month, occur, plan, row_of
 from tests.server.world import World, now
 

@@ -10,7 +10,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from carbonaware_prefect import CarbonPolicy
-from carbonaware_prefect.planner.rows import Action
+from carbonaware_prefect.planner.report import Action
 from tests.planner.occurrences import (
     Occurrence,
     command,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carbonaware_prefect.planner.rows import Action
+from carbonaware_prefect.planner.report import Action
 from tests.planner.occurrences import (
     SECOND,
     Occurrence,

@@ -13,9 +13,9 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from carbonaware_prefect.planner.api import open_api
-from carbonaware_prefect.planner.ledger import read_ledger
-from carbonaware_prefect.planner.redeploys import put_back
-from carbonaware_prefect.planner.rows import Action, Report
+from carbonaware_prefect.planner.repair.ledger import read_ledger
+from carbonaware_prefect.planner.repair.redeploys import put_back
+from carbonaware_prefect.planner.report import Action, Report
 from tests.planner.occurrences import (
     SECOND,
     Occurrence,

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from carbonaware_prefect.planner.rows import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Report, Row
 from tests.planner.occurrences import Occurrence, occur, plan, row_of, write_forecast
 from tests.server.world import World, now
 

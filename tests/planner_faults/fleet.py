@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from carbonaware_prefect.planner.ledger import KEY
+from carbonaware_prefect.planner.repair.ledger import KEY
 from tests.server.world import PATIENCE, Process, Server, eventually, now
 
 HERE = Path(__file__).parent

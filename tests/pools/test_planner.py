@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from carbonaware_prefect.planner.policies import Wish, Wishes
 from carbonaware_prefect.planner.upcoming import Hands, Upcoming
-from carbonaware_prefect.planner.wishes import Wish, Wishes
 from carbonaware_prefect.settings import Settings
 from tests.pools.checking import merged
 from tests.pools.examples import Example, change_of, examples

@@ -21,7 +21,7 @@ from prefect import flow
 def {name}():
     pass
 """
-_STEP = "carbonaware_prefect.deployments.steps.low_carbon_cron"
+_STEP = "carbonaware_prefect.deploy_step.steps.low_carbon_cron"
 _FILE = """
 build:
   - {step}:

@@ -17,7 +17,7 @@ from prefect.states import Scheduled
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities import engine as engine_utilities
 
-from carbonaware_prefect import prefect_internals
+from carbonaware_prefect.prefect_edge import engine
 from tests.server.prefects import RECEIPTS
 
 needs_receipts = pytest.mark.skipif(
@@ -47,7 +47,7 @@ def test_without_receipts_none_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Prefect knows no receipts, leaving goes on without."""
     monkeypatch.setitem(sys.modules, "prefect._internal.attempt_control", None)
 
-    assert prefect_internals.send_receipt(Scheduled()) is False
+    assert engine.send_receipt(Scheduled()) is False
 
 
 @needs_receipts
@@ -62,8 +62,8 @@ def test_engine_reports_a_receipt_for_paused_states() -> None:
 def test_engine_can_be_kept_from_setting_states() -> None:
     """An engine with ``short_circuit`` sets no state, whatever comes."""
     assert "short_circuit" in flow_engine.FlowRunEngine.__dataclass_fields__
-    for engine in (flow_engine.FlowRunEngine, flow_engine.AsyncFlowRunEngine):
-        source = inspect.getsource(engine.set_state)
+    for kind in (flow_engine.FlowRunEngine, flow_engine.AsyncFlowRunEngine):
+        source = inspect.getsource(kind.set_state)
         assert "if self.short_circuit:\n            return self.state" in source
 
 
@@ -73,7 +73,7 @@ def test_receipt_can_be_made_of_an_accepted_state() -> None:
     from prefect._internal import attempt_control
 
     state: State[Any] = Scheduled()
-    paused = prefect_internals._as_paused(state)
+    paused = engine._as_paused(state)
     receipt = attempt_control.EngineOutcomeReceipt.state_reported(
         state_id=paused.id, state_type=paused.type.value, state_name="Scheduled"
     )
@@ -86,7 +86,7 @@ def test_receipt_can_be_made_of_an_accepted_state() -> None:
 
 def test_engines_are_locals_of_the_functions_we_look_for() -> None:
     """Every function whose frames we look at keeps its engine in a local ``engine``."""
-    codes = prefect_internals._TASK_CODES | prefect_internals._FLOW_CODES
+    codes = engine._TASK_CODES | engine._FLOW_CODES
 
     assert len(codes) == 8
     assert all("engine" in code.co_varnames for code in codes)
@@ -101,7 +101,7 @@ def test_thread_pool_keeps_cancel_events() -> None:
 def test_engine_agrees_to_end_under_prefect_s_handler_only() -> None:
     """No intent of a supervisor is agreed to while another handler of SIGTERM is set."""
     assert control_listener.get_intent() is None
-    assert not prefect_internals.told_to_end()
+    assert not engine.told_to_end()
     source = inspect.getsource(engine_utilities.commit_control_intent_and_ack)
     assert "is not _prefect_sigterm_handler:\n                return False" in source
 
@@ -112,4 +112,4 @@ def test_serve_starts_a_function_of_prefect() -> None:
     assert "target=_run_serialized_call_with_control_bootstrap" in source
     target = flow_engine._run_serialized_call_with_control_bootstrap
     assert target.__module__ == "prefect.flow_engine"
-    assert not prefect_internals.owns_process("some other run")
+    assert not engine.owns_process("some other run")

@@ -19,7 +19,7 @@ from prefect.task_runners import (
 )
 from prefect_dask.task_runners import DaskTaskRunner
 
-from carbonaware_prefect.prefect_runners import (
+from carbonaware_prefect.prefect_edge.task_runners import (
     begins_in_thread,
     executing_in_processes,
     opaque_runner,

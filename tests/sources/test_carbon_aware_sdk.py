@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from carbonaware_prefect.core import Forecast, Interval
-from carbonaware_prefect.sources.carbon_aware_sdk import CarbonAwareSdk
+from carbonaware_prefect.sources.services.carbon_aware_sdk import CarbonAwareSdk
 from tests.sources.contract.cases import (
     MIDNIGHT,
     carbon_aware_sdk,

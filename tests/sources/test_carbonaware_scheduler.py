@@ -11,7 +11,7 @@ from carbonaware_prefect.core import Interval
 from carbonaware_prefect.errors import (
     NoForecastError,
 )
-from carbonaware_prefect.sources.carbonaware_scheduler import CarbonAwareScheduler
+from carbonaware_prefect.sources.services.carbonaware_scheduler import CarbonAwareScheduler
 from tests.sources.contract.cases import (
     MIDNIGHT,
     case_of,

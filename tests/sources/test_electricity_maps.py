@@ -13,7 +13,7 @@ from carbonaware_prefect.errors import (
     SourceRateLimitedError,
     SourceRefusedError,
 )
-from carbonaware_prefect.sources.electricity_maps import ElectricityMaps
+from carbonaware_prefect.sources.services.electricity_maps import ElectricityMaps
 from tests.sources.contract.cases import (
     MIDNIGHT,
     case_of,

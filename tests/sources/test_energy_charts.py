@@ -10,7 +10,7 @@ from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.errors import (
     NoForecastError,
 )
-from carbonaware_prefect.sources.energy_charts import EnergyCharts
+from carbonaware_prefect.sources.services.energy_charts import EnergyCharts
 from tests.sources.contract.cases import (
     MIDNIGHT,
     case_of,

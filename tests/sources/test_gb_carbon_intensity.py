@@ -10,7 +10,7 @@ from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.errors import (
     NoForecastError,
 )
-from carbonaware_prefect.sources.gb_carbon_intensity import GbCarbonIntensity
+from carbonaware_prefect.sources.services.gb_carbon_intensity import GbCarbonIntensity
 from tests.sources.contract.cases import (
     MIDNIGHT,
     case_of,

@@ -25,8 +25,8 @@ from carbonaware_prefect.errors import (
     SourceRateLimitedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http import DEFAULT_LIMITS, Limits, ask
-from carbonaware_prefect.sources.peer import peer_at
+from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits, ask
+from carbonaware_prefect.sources.http.peer import peer_at
 from tests.sources.contract.server import Api, Reply, json_reply, serve
 
 QUICK = Limits(

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from carbonaware_prefect.errors import SourceMalformedError
-from carbonaware_prefect.sources.gb_carbon_intensity import GbCarbonIntensity
-from carbonaware_prefect.sources.reading import Reader
-from carbonaware_prefect.sources.series import end_after, step_between
+from carbonaware_prefect.sources.http.reading import Reader
+from carbonaware_prefect.sources.http.series import end_after, step_between
+from carbonaware_prefect.sources.services.gb_carbon_intensity import GbCarbonIntensity
 from tests.sources.contract.cases import MIDNIGHT, case_of
 
 READER = Reader("Test")

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import pytest
 
 from carbonaware_prefect.core import Interval
+from carbonaware_prefect.deploy_step.typical_start import DailyWindow, typical_start
 from carbonaware_prefect.errors import InvalidInputError
 from carbonaware_prefect.sources.typical import TypicalDays, days_of
-from carbonaware_prefect.sources.typical_start import DailyWindow, typical_start
 
 UTC = timezone.utc
 HOUR = timedelta(hours=1)

@@ -17,7 +17,7 @@ from carbonaware_prefect.errors import (
     SourceMalformedError,
     SourceRefusedError,
 )
-from carbonaware_prefect.sources.watttime import WattTime
+from carbonaware_prefect.sources.services.watttime import WattTime
 from tests.sources.contract.cases import (
     MIDNIGHT,
     TOKEN,

@@ -23,8 +23,8 @@ from prefect.task_runners import (
 )
 
 from carbonaware_prefect import carbonaware_delay_task
-from carbonaware_prefect.prefect_internals import executing_elsewhere
-from carbonaware_prefect.task import DelayResult
+from carbonaware_prefect.delay.task import DelayResult
+from carbonaware_prefect.prefect_edge.engine import executing_elsewhere
 
 
 def _runner() -> Any:

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta, timezone
 from pydantic import SecretStr
 
 from carbonaware_prefect.core import Interval
-from carbonaware_prefect.sources.carbon_aware_sdk import CarbonAwareSdk
-from carbonaware_prefect.sources.carbonaware_scheduler import CarbonAwareScheduler
-from carbonaware_prefect.sources.electricity_maps import ElectricityMaps
-from carbonaware_prefect.sources.energy_charts import EnergyCharts
-from carbonaware_prefect.sources.gb_carbon_intensity import GbCarbonIntensity
-from carbonaware_prefect.sources.http import Limits
-from carbonaware_prefect.sources.http_source import HttpSource
-from carbonaware_prefect.sources.watttime import WattTime
+from carbonaware_prefect.sources.http.exchange import Limits
+from carbonaware_prefect.sources.http.source import HttpSource
+from carbonaware_prefect.sources.services.carbon_aware_sdk import CarbonAwareSdk
+from carbonaware_prefect.sources.services.carbonaware_scheduler import CarbonAwareScheduler
+from carbonaware_prefect.sources.services.electricity_maps import ElectricityMaps
+from carbonaware_prefect.sources.services.energy_charts import EnergyCharts
+from carbonaware_prefect.sources.services.gb_carbon_intensity import GbCarbonIntensity
+from carbonaware_prefect.sources.services.watttime import WattTime
 
 __all__ = ["CASES", "ISSUED", "MIDNIGHT", "Case", "Point", "case_of"]
 

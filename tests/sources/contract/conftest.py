@@ -18,7 +18,7 @@ from carbonaware_prefect.errors import (
     SourceRefusedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http import Limits
+from carbonaware_prefect.sources.http.exchange import Limits
 from tests.sources.contract.cases import CASES, TOKEN, Case, case_of
 from tests.sources.contract.server import Api, Asked, Reply, json_reply, serve
 

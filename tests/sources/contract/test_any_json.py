@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast
 from carbonaware_prefect.errors import NoForecastError, SourceMalformedError
-from carbonaware_prefect.sources.reading import GRAMS_PER_KWH_LIMIT
+from carbonaware_prefect.sources.http.reading import GRAMS_PER_KWH_LIMIT
 from tests.sources.contract.cases import CASES, Case
 from tests.sources.contract.conftest import ONCE
 

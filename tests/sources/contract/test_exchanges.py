@@ -16,7 +16,7 @@ from carbonaware_prefect.errors import (
     SourceRefusedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http import Limits
+from carbonaware_prefect.sources.http.exchange import Limits
 from tests.sources.contract.cases import BASIC, KEY, PASSWORD, TOKEN
 from tests.sources.contract.conftest import ONCE, Play
 from tests.sources.contract.server import Manner, Reply, json_reply

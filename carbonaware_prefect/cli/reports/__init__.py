@@ -1,0 +1,1 @@
+"""What each command finds out, and how it looks."""

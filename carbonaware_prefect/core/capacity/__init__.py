@@ -1,0 +1,1 @@
+"""Many runs under shared limits: spread so that all together emit least. Pure."""

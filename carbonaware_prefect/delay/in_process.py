@@ -1,0 +1,206 @@
+"""The delay in process: wait here, in this process, until the slot.
+
+For ad-hoc runs, and the fallback of the delay task. A waiting process holds its memory
+and its worker slot; `carbonaware_prefect.delay.task` is the way that frees both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from carbonaware_prefect.clock import utc_now
+from carbonaware_prefect.core import Decision, Reason, run_now
+from carbonaware_prefect.delay.choice import Ask, SourceLike, choose, policy_for
+from carbonaware_prefect.settings import DEFAULT_DURATION, DEFAULT_WINDOW, Settings
+
+__all__ = ["carbonaware_delay", "delay", "delay_async", "logger_here", "wait_until"]
+
+# A sleeping thread hears of a cancellation, a changed clock or a resumed laptop only
+# when it wakes, so it wakes often.
+_TICK = 0.5
+_WARNINGS = {
+    Reason.NO_PLACE,
+    Reason.NO_FORECAST,
+    Reason.SOURCE_FAILED,
+    Reason.INVALID_SETTING,
+}
+if TYPE_CHECKING:
+    Logger = logging.Logger | logging.LoggerAdapter[Any]
+else:
+    # With its parameter only from Python 3.11 on.
+    Logger = logging.Logger | logging.LoggerAdapter
+
+
+def carbonaware_delay(
+    window: timedelta = DEFAULT_WINDOW,
+    duration: timedelta = DEFAULT_DURATION,
+    region: str | None = None,
+    provider: str | None = None,
+    *,
+    zone: str | None = None,
+    source: SourceLike | None = None,
+) -> Decision:
+    """Wait in this process until the cleanest start within ``window``, then return.
+
+    Never fails for want of a forecast: whatever goes wrong on the way is logged, and the
+    call returns at once.
+
+    Args:
+        window: longest wait; bounds the start, not the end.
+        duration: expected run time of the work, which the mean intensity is taken over.
+        region: cloud region; implies its provider where the name is unique.
+        provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
+        zone: grid zone (``"DE"``) instead of provider and region.
+        source: forecast source, see docs/sources.md; by default ``"typical"``, the
+            embedded table, or ``"auto"`` where credentials are set.
+
+    Returns:
+        What was decided, after the wait.
+
+    Raises:
+        InvalidInputError: (a ValueError) something given is not allowed.
+
+    Example:
+        >>> from datetime import timedelta
+        >>> from carbonaware_prefect import carbonaware_delay
+        >>> decision = carbonaware_delay(timedelta(microseconds=1), zone="DE")
+        >>> decision.wait
+        False
+    """
+    ask = Ask(
+        window=window,
+        duration=duration,
+        region=region,
+        provider=provider,
+        zone=zone,
+        source=source,
+    )
+    return delay(ask.check())
+
+
+def delay(ask: Ask) -> Decision:
+    """Decide now, say so in the log, and wait in this thread."""
+    decision, logger = _begin(ask)
+    if decision.wait and decision.slot is not None:
+        wait_until(decision.slot.start, stop=_stop_check())
+        _woken(logger)
+    return decision
+
+
+async def delay_async(ask: Ask) -> Decision:
+    """Decide now, say so in the log, and wait without blocking the event loop."""
+    # A source may ask the network, so that too happens beside the loop.
+    decision, logger = await asyncio.to_thread(_begin, ask)
+    if decision.wait and decision.slot is not None:
+        # No event tells of a changed clock, so look again and again.
+        while (remaining := _remaining(decision.slot.start)) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(remaining, _TICK))
+        _woken(logger)
+    return decision
+
+
+def wait_until(moment: datetime, *, stop: Callable[[], None] | None = None) -> None:
+    """Sleep until ``moment`` by the wall clock; wakes within a second of it.
+
+    ``stop`` is called twice a second and ends the wait by raising.
+    """
+    while (remaining := _remaining(moment)) > 0:
+        if stop is not None:
+            stop()
+        time.sleep(min(remaining, _TICK))
+
+
+def _remaining(moment: datetime) -> float:
+    return (moment - utc_now()).total_seconds()
+
+
+def _begin(ask: Ask) -> tuple[Decision, Logger]:
+    now = utc_now()
+    logger = logger_here()
+    decision = _placed_already(ask, now) or choose(
+        ask, nominal_start=now, now=now, tell=logger.info, read=_settings_reader(logger)
+    )
+    log_decision(logger, decision)
+    _record(decision, now, logger)
+    return decision, logger
+
+
+def log_decision(logger: Logger, decision: Decision) -> None:
+    """Say what was decided, as a warning where the user can mend something."""
+    mendable = decision.reason in _WARNINGS or decision.failures
+    level = logging.WARNING if mendable else logging.INFO
+    logger.log(level, decision.sentence)
+
+
+def _woken(logger: Logger) -> None:
+    logger.info("The slot is here: going on.")
+
+
+def logger_here() -> Logger:
+    """Prefect's run logger inside a run, this package's logger outside."""
+    if _inside_a_run():
+        from prefect.logging import get_run_logger
+
+        return get_run_logger()
+    return logging.getLogger("carbonaware_prefect")
+
+
+def _inside_a_run() -> bool:
+    # Where Prefect was never imported there is no run, and no need to import it.
+    if "prefect.context" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext, TaskRunContext
+
+    return FlowRunContext.get() is not None or TaskRunContext.get() is not None
+
+
+def _placed_already(ask: Ask, now: datetime) -> Decision | None:
+    """The decision of the planner where it has placed this run: nobody waits twice."""
+    if not _inside_a_run():
+        return None
+    from carbonaware_prefect.prefect_edge.flow_runs import EARLY, plan_of_this_run
+
+    plan = plan_of_this_run()
+    if plan is None or plan.slot_start is None:
+        return None
+    request = policy_for(ask).bind(plan.nominal_start)
+    if now < plan.slot_start - EARLY:
+        because = "somebody started this run before its slot"
+        return run_now(request, Reason.OVERRIDDEN, because)
+    return run_now(request, Reason.SLOT_REACHED, "the planner has placed this run")
+
+
+def _settings_reader(logger: Logger) -> Callable[[], Settings]:
+    """The environment's settings; inside a run also those of its policy block."""
+    if not _inside_a_run():
+        return Settings.read
+    from carbonaware_prefect.delay.run_settings import read_settings
+
+    return partial(read_settings, logger.warning)
+
+
+def _stop_check() -> Callable[[], None] | None:
+    if not _inside_a_run():
+        return None
+    from carbonaware_prefect.prefect_edge.flow_runs import stop_if_cancelled
+
+    return stop_if_cancelled
+
+
+def _record(decision: Decision, now: datetime, logger: Logger) -> None:
+    """Leave the decision on the flow run, where there is one."""
+    if not _inside_a_run():
+        return
+    from carbonaware_prefect.prefect_edge.flow_runs import record_in_process
+
+    try:
+        record_in_process(decision, decided_at=now)
+    except Exception as error:  # noqa: BLE001  a record must never cost a run
+        logger.warning("Could not record the decision on the flow run: %s", error)

@@ -1,0 +1,240 @@
+"""The delay task's protocol: put a deployment's flow run back to Scheduled.
+
+In this order, each step because a run was lost, doubled or stuck without it (see
+docs/how-it-works.md): look before touching anything; read the run's history and not
+only its labels; decide; move; leave the process.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from prefect.client.schemas.objects import FlowRun, TaskRun
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.transactions import get_transaction
+
+from carbonaware_prefect.clock import utc_now
+from carbonaware_prefect.core import Decision, Reason, run_now
+from carbonaware_prefect.delay.choice import Ask, choose, policy_for
+from carbonaware_prefect.delay.in_process import (
+    Logger,
+    log_decision,
+    logger_here,
+    wait_until,
+)
+from carbonaware_prefect.delay.keys import call_key
+from carbonaware_prefect.delay.move import Mover, shortest_move
+from carbonaware_prefect.delay.run_settings import read_settings, time_zone_of
+from carbonaware_prefect.errors import RescheduleError
+from carbonaware_prefect.labels import (
+    PLANNER,
+    Plan,
+    labels_for,
+    planner_plan,
+    read_plan,
+)
+from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
+from carbonaware_prefect.prefect_edge.why_started import EARLY, Start, why_started
+
+__all__ = ["TASK_FUNCTION", "Wait", "delay_flow_run"]
+
+Wait = Literal["auto", "reschedule", "in_process"]
+TASK_FUNCTION = "carbonaware_delay_body"
+
+# Delay tasks of one process take turns: two moves at once would overwrite one another.
+_turn = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a delay task, and where it happens.
+
+    What the planner decided, it decided for the whole run: then all calls look at its
+    record, and what they write stays the planner's.
+    """
+
+    ask: Ask
+    key: str | None
+    decided_by: str
+    context: FlowRunContext | None
+    flow_run: FlowRun | None
+    task_run: TaskRun
+    logger: Logger
+
+    @classmethod
+    def here(cls, ask: Ask, key: str | None) -> Call:
+        """The call that is being executed in this thread."""
+        context, task_context = FlowRunContext.get(), TaskRunContext.get()
+        if task_context is None:
+            msg = "the delay task's body runs as a Prefect task only"
+            raise RescheduleError(msg)
+        flow_run = None if context is None else context.flow_run
+        planned = flow_run is not None and planner_plan(flow_run.labels) is not None
+        return cls(
+            ask=ask,
+            key=None if planned else call_key(context, key),
+            decided_by=PLANNER if planned else "task",
+            context=context,
+            flow_run=flow_run,
+            task_run=task_context.task_run,
+            logger=logger_here(),
+        )
+
+
+def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
+    """The body of the delay task: decide, then move the run, wait here, or go on.
+
+    Raises:
+        RescheduleError: ``wait="reschedule"`` where the run cannot be moved.
+    """
+    call = Call.here(ask, key)
+    with _turn:
+        if wait == "reschedule" and (obstacle := _obstacle(call, wait)) is not None:
+            # Also when nothing is to wait for: an error that comes some days only is worse.
+            msg = f'wait="reschedule" is impossible here: {obstacle}'
+            raise RescheduleError(msg)
+        now = utc_now()
+        decision, moves = _decide(call, now)
+        if not decision.wait or decision.slot is None:
+            return decision
+        mover = None
+        obstacle = _obstacle(call, wait)
+        if obstacle is None and call.context is not None:
+            if engine.is_leaving(call.context):
+                # Another delay task of this run has moved it meanwhile.
+                return decision
+            shortest = shortest_move(policy_for(ask))
+            if decision.slot.start - now < shortest:
+                obstacle = "the slot is so near that moving the run is not worth it"
+            else:
+                mover = Mover(
+                    call.context,
+                    decision,
+                    key=call.key,
+                    decided_by=call.decided_by,
+                    moves=moves + 1,
+                    shortest=shortest,
+                )
+                if mover.move_patiently():
+                    return decision
+                obstacle = f"the run could not be moved: {mover.fault}"
+        call.logger.info("Waiting in this process until the slot: %s", obstacle)
+        _record(call, decision, now, moves, waits_here=True)
+    if mover is None:
+        wait_until(decision.slot.start, stop=flow_runs.stop_if_cancelled)
+    elif mover.wait_in_process():
+        # The server had accepted the move after all; the process ends.
+        return decision
+    call.logger.info("The slot is here: going on.")
+    return decision
+
+
+def _obstacle(call: Call, wait: Wait) -> str | None:  # noqa: PLR0911  a list of reasons
+    """Why the run cannot be moved from here and what to change, or None."""
+    context, flow_run = call.context, call.flow_run
+    if wait == "in_process":
+        return 'wait="in_process" says so'
+    if context is None or flow_run is None:
+        return "this is no flow run; call the delay task inside a flow"
+    if flow_run.deployment_id is None:
+        where = "a sub-flow" if flow_run.parent_task_run_id else "an ad-hoc run"
+        return f"this is {where}; only the run of a deployment can be rescheduled"
+    if context.detached:
+        return "the task runner executes this task in another process; call it directly"
+    if lacking := engine.missing(context):
+        return f"this Prefect has no {lacking}"
+    if runner := task_runners.opaque_runner():
+        return f"nobody can tell what a {runner} is executing"
+    others = engine.executing_elsewhere(context, call.task_run.id, TASK_FUNCTION)
+    if others:
+        return f"{', '.join(others)} is executing; call the delay task before it"
+    # The task's own is one; a parent is the user's.
+    transaction = get_transaction()
+    if transaction is not None and transaction.get_parent() is not None:
+        return "a transaction is open; call the delay task before it"
+    return None
+
+
+def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
+    """The decision for this call, made earlier or now, and the moves made so far."""
+    plan = None
+    if call.flow_run is not None:
+        plan = read_plan(call.flow_run.labels, call.key)
+    if plan is None:
+        decision, moves = _choose(call, now), 0
+        log_decision(call.logger, decision)
+        if not decision.wait:
+            _record(call, decision, now, moves)
+        return decision, moves
+    start = _look_back(call, plan, now)
+    policy = policy_for(call.ask)
+    if start is Start.BEFORE_THE_MOVE:
+        decision = plan.decision(policy)
+    elif start is Start.BY_A_PERSON:
+        because = "somebody started this run before its slot"
+        decision = run_now(policy.bind(plan.nominal_start), Reason.OVERRIDDEN, because)
+        _record(call, decision, plan.decided_at, plan.moves)
+    else:
+        decision = run_now(
+            policy.bind(plan.nominal_start),
+            Reason.SLOT_REACHED,
+            "the time that was chosen for this run is here",
+        )
+    log_decision(call.logger, decision)
+    return decision, plan.moves
+
+
+def _choose(call: Call, now: datetime) -> Decision:
+    return choose(
+        call.ask,
+        nominal_start=now,
+        now=now,
+        tell=call.logger.info,
+        read=partial(read_settings, call.logger.warning),
+        time_zone=partial(time_zone_of, call.flow_run),
+    )
+
+
+def _look_back(call: Call, plan: Plan, now: datetime) -> Start:
+    """How this start of the process relates to the plan on the run's labels."""
+    if plan.slot_start is None or not plan.waits() or now >= plan.slot_start - EARLY:
+        return Start.AT_THE_SLOT
+    if call.flow_run is None:
+        return Start.BEFORE_THE_MOVE
+    try:
+        with flow_runs.brief_client() as client:
+            states = client.read_flow_run_states(call.flow_run.id)
+    except Exception as error:  # noqa: BLE001  whatever it was, waiting is safe
+        call.logger.warning("Could not read the run's history: %s", error)
+        return Start.BEFORE_THE_MOVE
+    return why_started(states, plan)
+
+
+def _record(
+    call: Call,
+    decision: Decision,
+    decided_at: datetime,
+    moves: int,
+    *,
+    waits_here: bool = False,
+) -> None:
+    """Leave the decision on the flow run; a record must never cost a run."""
+    if call.flow_run is None:
+        return
+    in_process = waits_here and call.decided_by != PLANNER
+    labels = labels_for(
+        decision,
+        key=call.key,
+        decided_at=decided_at,
+        decided_by="in_process" if in_process else call.decided_by,
+        moves=moves,
+    )
+    try:
+        with flow_runs.brief_client() as client:
+            flow_runs.record(client, call.flow_run, labels)
+    except Exception as error:  # noqa: BLE001  see above
+        call.logger.warning("Could not record the decision on the flow run: %s", error)

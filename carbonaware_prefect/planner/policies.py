@@ -1,0 +1,176 @@
+"""What a run's deployment wishes: its variables, its pool's, its policy block, ours.
+
+Highest first: the run's and the deployment's ``job_variables.env``, the ``env`` of the
+work pool's base job template, the ``carbon-policy`` block that ``CARBONAWARE_POLICY``
+names, the planner's own environment, the defaults. Credentials, URLs and what else
+belongs to a process come from the planner's own environment alone: who may deploy a flow
+must not be able to send the planner's keys elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+from pydantic import ValidationError
+
+from carbonaware_prefect.clouds.places import resolve_zone
+from carbonaware_prefect.core import Policy
+from carbonaware_prefect.errors import (
+    InvalidInputError,
+    InvalidSettingError,
+    UnknownPlaceError,
+)
+from carbonaware_prefect.planner.api import Json
+from carbonaware_prefect.planner.upcoming import Upcoming, carbonaware, carbonaware_among
+from carbonaware_prefect.policies.block import (
+    DEPLOYABLE,
+    PLACE,
+    fields_below,
+    no_such_block,
+)
+from carbonaware_prefect.settings import Settings, explain, parse_time_zone
+
+__all__ = ["Wish", "Wishes", "schedule_zone"]
+
+_FIELDS = {"window", "duration", "minimum_wait"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What holds for a run, or why nobody can tell.
+
+    Attributes:
+        settings: all settings together; None when one of them is wrong.
+        policy: what they come to; None likewise.
+        fault: which deployment, variable and value is wrong and what is allowed.
+    """
+
+    settings: Settings | None = None
+    policy: Policy | None = None
+    fault: str | None = None
+
+
+class Wishes:
+    """The wishes of all runs of a pass, each worked out once.
+
+    Args:
+        own: the planner's settings.
+        deployments: by id.
+        pools: by name.
+        block: reads a policy block by its name.
+    """
+
+    def __init__(
+        self,
+        own: Settings,
+        deployments: Mapping[str, Json],
+        pools: Mapping[str, Json],
+        block: Callable[[str], Awaitable[Json | None]],
+    ) -> None:
+        self._own = own
+        self._deployments = deployments
+        self._pools = pools
+        self._block = block
+        self._known: dict[tuple[Any, ...], Wish] = {}
+        self._blocks: dict[str, Json | None] = {}
+
+    async def of(self, run: Upcoming) -> Wish:
+        """What holds for that run."""
+        env = tuple(sorted((name, str(value)) for name, value in run.env.items()))
+        known = (run.deployment, run.pool, env)
+        if known not in self._known:
+            self._known[known] = await self._work_out(run)
+        return self._known[known]
+
+    async def _work_out(self, run: Upcoming) -> Wish:
+        deployment = self._deployments[run.deployment]
+        said = (
+            _pool_env(self._pools.get(run.pool or ""))
+            | carbonaware_among(deployment.get("job_variables"))
+            | run.env
+        )
+        name = deployment["name"]
+        try:
+            return self._wish(await self._fields(said))
+        except ValidationError as error:
+            return Wish(fault=f"deployment {name!r}: {explain(error)}")
+        except InvalidInputError as error:
+            return Wish(fault=f"deployment {name!r}: {error}")
+
+    async def _fields(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that these variables make, over those of their policy block."""
+        fields: dict[str, Any] = {}
+        for variable, value in said.items():
+            field = variable.upper().removeprefix("CARBONAWARE_").lower()
+            if field in DEPLOYABLE and str(value).strip():
+                fields[field] = str(value)
+        block = fields.get("policy", self._own.policy)
+        if block is None:
+            return fields
+        return fields_below(await self._read_block(str(block)), fields) | fields
+
+    async def _read_block(self, name: str) -> Json:
+        if name not in self._blocks:
+            self._blocks[name] = await self._block(name)
+        found = self._blocks[name]
+        if found is None:
+            raise no_such_block(name)
+        return found
+
+    def _wish(self, fields: dict[str, Any]) -> Wish:
+        own = {name: getattr(self._own, name) for name in self._own.model_fields_set}
+        if any(field in fields for field in PLACE):
+            own |= dict.fromkeys(PLACE)
+        settings = Settings(**(own | fields))
+        given = {
+            name: value
+            for name in _FIELDS
+            if (value := getattr(settings, name)) is not None
+        }
+        policy = Policy(
+            zone=_zone(settings),
+            earlier=settings.earlier,
+            latest_start=settings.latest_start,
+            finish_by=settings.finish_by,
+            not_between=settings.not_between,
+            time_zone=settings.time_zone,
+            minimum_saving=settings.minimum_saving,
+            **given,
+        )
+        return Wish(settings=settings, policy=policy)
+
+
+def _zone(settings: Settings) -> str | None:
+    said = {name: getattr(settings, name) for name in PLACE}
+    try:
+        return resolve_zone(**said)
+    except UnknownPlaceError as error:
+        wrong = ", ".join(
+            f"CARBONAWARE_{name.upper()}={value!r}" for name, value in said.items() if value
+        )
+        msg = f"{wrong}: {error}"
+        raise InvalidSettingError(msg) from None
+
+
+def _pool_env(pool: Json | None) -> dict[str, Any]:
+    """The default ``env`` of a pool's base job template."""
+    template = (pool or {}).get("base_job_template") or {}
+    properties = (template.get("variables") or {}).get("properties") or {}
+    return carbonaware((properties.get("env") or {}).get("default"))
+
+
+def schedule_zone(deployment: Json, schedule: str | None) -> tzinfo | None:
+    """The time zone of the schedule that made a run, else of the first that has one."""
+    schedules = deployment.get("schedules") or []
+    mine = [each for each in schedules if each.get("id") == schedule]
+    for each in mine + schedules:
+        name = (each.get("schedule") or {}).get("timezone")
+        if name:
+            try:
+                return parse_time_zone(name)
+            except ValueError:
+                return None
+    return None

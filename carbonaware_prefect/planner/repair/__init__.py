@@ -1,0 +1,1 @@
+"""Mend what a redeploy deleted, what crashed, and what came twice."""

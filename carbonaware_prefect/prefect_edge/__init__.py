@@ -1,0 +1,1 @@
+"""All of Prefect that is private or raw."""

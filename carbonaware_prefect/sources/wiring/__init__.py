@@ -1,0 +1,1 @@
+"""Which source answers: the catalogue, chains, live sources, names of zones."""

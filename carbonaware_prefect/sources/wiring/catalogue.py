@@ -1,0 +1,236 @@
+"""Which forecast sources there are, which are usable, and how to name them.
+
+``auto`` asks, of those that cover the zone, first the sources that the user has
+credentials for, then the keyless ones, in the order of `entries`, and typical days last.
+Nothing here touches the network before a forecast is fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import partial
+
+from carbonaware_prefect.core import Forecast
+from carbonaware_prefect.errors import InvalidSettingError, UnknownSourceError
+from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources import typical
+from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
+from carbonaware_prefect.sources.file import FileSource
+from carbonaware_prefect.sources.services import (
+    carbon_aware_sdk,
+    carbonaware_scheduler,
+    electricity_maps,
+    energy_charts,
+    gb_carbon_intensity,
+    watttime,
+)
+from carbonaware_prefect.sources.typical import TypicalSource
+from carbonaware_prefect.sources.wiring.chain import ChainSource, Link
+from carbonaware_prefect.sources.wiring.live import LIVE, open_live
+from carbonaware_prefect.sources.wiring.zones import (
+    locations_of,
+    scheduler_regions,
+    watttime_regions,
+)
+
+__all__ = ["Entry", "chain_of", "entries", "names", "open_source"]
+
+TYPICAL, AUTO, FILE = "typical", "auto", "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A source by name.
+
+    Attributes:
+        name: as in records and settings.
+        info: zones, signal, attribution and the rest.
+        missing: the variable that it lacks, or None when it can be used.
+        keyed: whether it needs something of the user's: a key, an account, a server.
+    """
+
+    name: str
+    info: SourceInfo
+    missing: str | None = None
+    keyed: bool = False
+
+    def covers(self, zone: str) -> bool:
+        """Whether it may have a forecast for that zone."""
+        if watttime.is_own_code(zone):
+            return self.name == watttime.INFO.name
+        return self.info.zones is None or zone in self.info.zones
+
+
+def names() -> tuple[str, ...]:
+    """All that `open_source` takes as a name."""
+    return (*LIVE, TYPICAL, AUTO, "file:PATH")
+
+
+def entries(settings: Settings) -> tuple[Entry, ...]:
+    """All sources but files, in the order that ``auto`` asks them."""
+    sdk = replace(carbon_aware_sdk.INFO, signal=settings.sdk_signal or "average")
+    locations = locations_of(settings.sdk_locations)
+    if locations is not None:
+        sdk = replace(sdk, zones=frozenset(locations))
+    account = [
+        f"CARBONAWARE_{field.upper()}"
+        for field in ("watttime_username", "watttime_password")
+        if getattr(settings, field) is None
+    ]
+    return (
+        Entry(
+            name="electricity_maps",
+            info=electricity_maps.INFO,
+            missing=None
+            if settings.electricity_maps_key
+            else "CARBONAWARE_ELECTRICITY_MAPS_KEY",
+            keyed=True,
+        ),
+        Entry(
+            name="watttime",
+            info=replace(watttime.INFO, zones=frozenset(watttime_regions())),
+            missing=" and ".join(account) or None,
+            keyed=True,
+        ),
+        Entry(
+            name="carbon_aware_sdk",
+            info=sdk,
+            missing=None if settings.sdk_url else "CARBONAWARE_SDK_URL",
+            keyed=True,
+        ),
+        Entry(name="gb_carbon_intensity", info=gb_carbon_intensity.INFO),
+        Entry(name="energy_charts", info=energy_charts.INFO),
+        Entry(
+            name="carbonaware_scheduler",
+            info=replace(carbonaware_scheduler.INFO, zones=frozenset(scheduler_regions())),
+        ),
+        Entry(name=TYPICAL, info=typical.describe()),
+    )
+
+
+def open_source(source: object, settings: Settings) -> Source:
+    """The source that a name, a chain of names, a source or a forecast stands for.
+
+    Args:
+        source: ``"typical"``, ``"auto"``, ``"file:PATH"``, the name of a live source,
+            several with commas between them, a `Source`, a `Forecast`. None stands for
+            ``auto`` where credentials are set or typical days are not allowed, else for
+            ``typical``: without the user's wish nothing goes out on the network.
+        settings: credentials, URLs, limits.
+
+    Raises:
+        UnknownSourceError: (a ValueError) nothing of that name.
+        InvalidSettingError: (a ValueError) a chain of average and marginal sources.
+    """
+    if source is None:
+        return _default(settings)
+    if isinstance(source, str):
+        return _named(source.strip(), settings)
+    if isinstance(source, Forecast):
+        return FixedSource(source)
+    if isinstance(source, Source) and not isinstance(source, type):
+        return source
+    msg = f"source must be a name, a Source or a Forecast, got {source!r}"
+    raise UnknownSourceError(msg)
+
+
+def _named(said: str, settings: Settings) -> Source:
+    if said.lower() == AUTO:
+        return _auto(settings)
+    # A path may hold commas.
+    if said.lower().startswith(f"{FILE}:"):
+        return _file(said)
+    parts = [part.strip() for part in said.split(",")]
+    if len(parts) == 1 and parts[0].lower() == TYPICAL:
+        return TypicalSource()
+    return _chain([_link(part, settings) for part in parts], settings)
+
+
+def chain_of(name: str, settings: Settings, *, origin: str) -> ChainSource:
+    """One live source alone, in its limits of time.
+
+    Args:
+        name: of a source that needs a credential or a server.
+        settings: hold it.
+        origin: where they got it from, for messages.
+
+    Raises:
+        InvalidSettingError: (a ValueError) the URL is none, or not safe for a key.
+    """
+    open_live(name, settings, origin)
+    link = replace(_link(name, settings), open=partial(open_live, name, settings, origin))
+    return ChainSource([link], budget=settings.source_timeout)
+
+
+def _default(settings: Settings) -> Source:
+    with_key = any(entry.keyed and not entry.missing for entry in entries(settings))
+    if with_key or not settings.allow_typical:
+        return _auto(settings)
+    return TypicalSource()
+
+
+def _auto(settings: Settings) -> Source:
+    links = [
+        _entry_link(entry, settings)
+        for entry in entries(settings)
+        if entry.missing is None and (settings.allow_typical or entry.name != TYPICAL)
+    ]
+    return ChainSource(links, name=AUTO, budget=settings.source_timeout, by_zone=True)
+
+
+def _chain(links: list[Link], settings: Settings) -> Source:
+    signals = {link.signal for link in links} - {None}
+    if len(signals) > 1:
+        told = ", ".join(f"{link.name} is {link.signal}" for link in links if link.signal)
+        msg = (
+            f"a chain must not mix average and marginal intensity, but {told}; "
+            "keep those of one signal"
+        )
+        raise InvalidSettingError(msg)
+    return ChainSource(links, budget=settings.source_timeout)
+
+
+def _link(said: str, settings: Settings) -> Link:
+    if said.lower().startswith(f"{FILE}:"):
+        file = _file(said)
+        return Link(
+            name=FILE,
+            signal=None,
+            open=lambda: file,
+            covers=lambda _: True,
+            live=False,
+        )
+    for entry in entries(settings):
+        if entry.name == said.lower().replace("-", "_"):
+            return _entry_link(entry, settings)
+    raise _unknown(said)
+
+
+def _entry_link(entry: Entry, settings: Settings) -> Link:
+    return Link(
+        name=entry.name,
+        signal=entry.info.signal,
+        open=TypicalSource
+        if entry.name == TYPICAL
+        else partial(open_live, entry.name, settings),
+        covers=entry.covers,
+        missing=entry.missing,
+        live=entry.name != TYPICAL,
+    )
+
+
+def _file(said: str) -> Source:
+    path = said.partition(":")[2].strip()
+    if not path:
+        raise _unknown(said)
+    return FileSource(path)
+
+
+def _unknown(said: object) -> UnknownSourceError:
+    near = get_close_matches(str(said).lower(), [*LIVE, TYPICAL, AUTO], n=3)
+    nearest = f"nearest known: {' or '.join(map(repr, near))}; " if near else ""
+    return UnknownSourceError(
+        f"unknown forecast source {said!r}; {nearest}allowed are {', '.join(names())}, "
+        "and several of them with commas between"
+    )

@@ -9,8 +9,8 @@ LOWEST := .venv-lowest
 SPREAD := -n 2 --dist loadfile --no-loadscope-reorder
 # Those that show the mechanism, and every private name of Prefect; the longest first.
 LOWEST_TESTS := $(patsubst %,tests/server/test_%.py,faults delay_task people guards \
-	installed_set internals runner_internals) tests/planner/test_delay_task.py \
-	tests/edge tests/clouds $(wildcard tests/sources/test_*.py)
+	installed_set internals runner_internals) tests/server/planner/test_delay_task.py \
+	tests/delay tests/planner tests/prefect_edge tests/clouds tests/sources/services
 
 .PHONY: demo test test-main test-all test-lowest test-pools lint bench bench-scale clean
 .DEFAULT_GOAL := help

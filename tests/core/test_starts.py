@@ -14,7 +14,7 @@ from carbonaware_prefect.core.forecast import Run
 from carbonaware_prefect.core.intervals import from_microseconds, to_microseconds
 from carbonaware_prefect.core.starts import Piece, Starts
 from carbonaware_prefect.errors import InvalidInputError, NoSlotError
-from tests.core.instances import HOUR, T0, at, hourly
+from tests.core.capacity.instances import HOUR, T0, at, hourly
 
 MICROSECOND = timedelta(microseconds=1)
 

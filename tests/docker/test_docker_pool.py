@@ -32,7 +32,7 @@ from tests.docker.pool import (
     write_dip,
 )
 from tests.docs.documents import ROOT, blocks, text_of
-from tests.planner.occurrences import Occurrence, Timeline, occur, plan, row_of
+from tests.server.planner.occurrences import Occurrence, Timeline, occur, plan, row_of
 from tests.server.world import Anew, Run, Server, World, eventually
 
 pytestmark = [

@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.documents import blocks
-from tests.planner.occurrences import Timeline, in_time, plan, sleep_until, write_forecast
+from tests.server.planner.occurrences import (
+    Timeline,
+    in_time,
+    plan,
+    sleep_until,
+    write_forecast,
+)
 from tests.server.proxy import Proxy
 from tests.server.serving import Served, closing
 from tests.server.world import Run, Server, eventually, now

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from tests.planner.occurrences import ENGINE, Timeline, occur, plan, withdraw
 from tests.server.limits import (
     Contest,
     Slots,
@@ -19,6 +18,7 @@ from tests.server.limits import (
     waits_inside,
     was_moved,
 )
+from tests.server.planner.occurrences import ENGINE, Timeline, occur, plan, withdraw
 from tests.server.world import Run, Server, World, a_world, eventually, now
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from scipy.sparse import coo_matrix
 
 from benchmarks import render
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.demands import Demand, Placement
 from carbonaware_prefect.core.capacity.place import place
 
 __all__ = ["headlines", "main", "run"]
@@ -36,7 +36,7 @@ OWN = 4
 SECTION = "1,000 runs of an hour, 50 deployments with a limit of 4, one pool"
 
 
-def a_fleet(seed: int) -> list[Contender]:
+def a_fleet(seed: int) -> list[Demand]:
     """Most runs have their nominal start in the evening, as nightly jobs do."""
     dice = random.Random(seed)
     forecasts = [
@@ -60,11 +60,11 @@ def a_fleet(seed: int) -> list[Contender]:
         first = MIDNIGHT + min(23, max(0, round(dice.gauss(12, 6)))) * HOUR
         wait = dice.choice((6, 9, 12, 18))
         runs.append(
-            Contender(
+            Demand(
                 key=f"{i:04}",
                 forecast=forecasts[i % ZONES],
                 duration=HOUR,
-                pieces=((first, first + wait * HOUR),),
+                ranges=((first, first + wait * HOUR),),
                 nominal=None,
                 resources=("pool", f"deployment {i % DEPLOYMENTS}"),
             )
@@ -77,20 +77,20 @@ def limits_of(pool: int) -> dict[str, int]:
     return {"pool": pool} | {f"deployment {i}": OWN for i in range(DEPLOYMENTS)}
 
 
-def hours_of(run: Contender) -> range:
+def hours_of(run: Demand) -> range:
     """The full hours at which a run may start."""
-    ((low, high),) = run.pieces
+    ((low, high),) = run.ranges
     return range((low - MIDNIGHT) // HOUR, (high - MIDNIGHT) // HOUR + 1)
 
 
-def cost(run: Contender, hour: int) -> float:
+def cost(run: Demand, hour: int) -> float:
     """Mean intensity over the hour."""
     mean = run.forecast.mean(MIDNIGHT + hour * HOUR, HOUR)
     assert mean is not None  # noqa: S101  the forecast covers all windows
     return mean
 
 
-def optimum(runs: Sequence[Contender], limits: dict[str, int]) -> float:
+def optimum(runs: Sequence[Demand], limits: dict[str, int]) -> float:
     """The least sum of mean intensities within the limits."""
     columns = [(i, hour) for i, run in enumerate(runs) for hour in hours_of(run)]
     costs = [cost(runs[i], hour) for i, hour in columns]
@@ -117,11 +117,11 @@ def optimum(runs: Sequence[Contender], limits: dict[str, int]) -> float:
     return float(solved.fun)
 
 
-def first_come(runs: Sequence[Contender], limits: dict[str, int]) -> float:
+def first_come(runs: Sequence[Demand], limits: dict[str, int]) -> float:
     """Each in its turn takes the cleanest hour that is free; the same sum."""
     held: Counter[tuple[str, int]] = Counter()
     total = 0.0
-    for run in sorted(runs, key=lambda each: (each.pieces[0][0], each.key)):
+    for run in sorted(runs, key=lambda each: (each.ranges[0][0], each.key)):
         hours = list(hours_of(run))
         free = [
             hour

@@ -136,7 +136,7 @@ async def measure(server: Server) -> dict[str, object]:
 
 def row(name: str, report: Report) -> dict[str, object]:
     """A pass in numbers."""
-    runs = len(report.rows)
+    runs = len(report.outcomes)
     return {
         "pass": name,
         "runs": runs,
@@ -151,7 +151,7 @@ def row(name: str, report: Report) -> dict[str, object]:
 async def put_back(api: Api, report: Report) -> None:
     """Every moved run to its nominal start."""
     groups: dict[datetime, list[str]] = defaultdict(list)
-    for each in report.rows:
+    for each in report.outcomes:
         if each.action is Action.MOVE:
             groups[each.nominal_start].append(each.run)
     for nominal, runs in groups.items():

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import render
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.capacity.jobs import Contender
+from carbonaware_prefect.core.capacity.demands import Demand
 from carbonaware_prefect.core.capacity.place import place
 
 __all__ = ["headlines", "main", "run"]
@@ -31,7 +31,7 @@ MINUTES = (15, 30, 60, 120)
 SECTION = "runs over 20 zones with 864-point forecasts, one core"
 
 
-def contenders(count: int) -> list[Contender]:
+def demands(count: int) -> list[Demand]:
     """The runs; the same each time."""
     dice = random.Random(count)
     forecasts = [
@@ -49,11 +49,11 @@ def contenders(count: int) -> list[Contender]:
     for i in range(count):
         nominal = MIDNIGHT + timedelta(minutes=dice.randrange(60 * 60))
         runs.append(
-            Contender(
+            Demand(
                 key=str(i),
                 forecast=forecasts[i % ZONES],
                 duration=timedelta(minutes=dice.choice(MINUTES)),
-                pieces=((nominal, nominal + WINDOW),),
+                ranges=((nominal, nominal + WINDOW),),
                 nominal=nominal,
                 minimum_saving=0.02,
             )
@@ -63,7 +63,7 @@ def contenders(count: int) -> list[Contender]:
 
 def measure(count: int) -> dict[str, object]:
     """CPU seconds of one plan, and what memory it adds, in this process."""
-    runs = contenders(count)
+    runs = demands(count)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.process_time()
     placements = place(runs, {})

@@ -15,7 +15,7 @@ from typing_extensions import Self
 from carbonaware_prefect.core import Policy
 from carbonaware_prefect.delay.choice import Ask
 from carbonaware_prefect.delay.task import carbonaware_delay_task
-from carbonaware_prefect.policies.bounds import parse_limits
+from carbonaware_prefect.policies.bounds import parse_bounds
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
     DEFAULT_MINIMUM_SAVING,
@@ -261,7 +261,7 @@ class CarbonPolicy(Block):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        Ask(**self._said(), **parse_limits(**self._said_limits())).check()
+        Ask(**self._said(), **parse_bounds(**self._said_limits())).check()
         Policy(earlier=self.earlier)
         return self
 

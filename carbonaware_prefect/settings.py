@@ -25,9 +25,9 @@ __all__ = [
     "DEFAULT_WINDOW",
     "Settings",
     "explain",
+    "parse_bound",
     "parse_duration",
     "parse_hours",
-    "parse_limit",
     "parse_time_zone",
 ]
 
@@ -84,7 +84,7 @@ def parse_duration(text: str) -> timedelta:
     raise ValueError(msg)
 
 
-def parse_limit(text: str) -> time | timedelta:
+def parse_bound(text: str) -> time | timedelta:
     """A time of day (``07:00``), or a time from the nominal start (``PT6H``, ``6h``).
 
     Raises:
@@ -166,7 +166,7 @@ Positive = Annotated[Bounded, BeforeValidator(_duration), Field(gt=timedelta(0))
 NotNegative = Annotated[Bounded, BeforeValidator(_duration), Field(ge=timedelta(0))]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
-TimeLimit = Annotated[time | Bounded, _parsed_by(parse_limit)]
+TimeBound = Annotated[time | Bounded, _parsed_by(parse_bound)]
 FreeHours = Annotated[tuple[Hours, ...], NoDecode, _parsed_by(parse_hours)]
 TimeZone = Annotated[ZoneInfo, _parsed_by(parse_time_zone)]
 Text = Annotated[str | None, BeforeValidator(_empty_is_none)]
@@ -225,8 +225,8 @@ class Settings(BaseSettings):
     duration: Positive | None = None
     minimum_wait: NotNegative | None = None
     earlier: NotNegative = timedelta(0)
-    latest_start: TimeLimit | None = None
-    finish_by: TimeLimit | None = None
+    latest_start: TimeBound | None = None
+    finish_by: TimeBound | None = None
     not_between: FreeHours = ()
     time_zone: TimeZone | None = None
     minimum_saving: Share = DEFAULT_MINIMUM_SAVING

@@ -11,7 +11,7 @@ import pytest
 from carbonaware_prefect.core import Hours
 from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.policies.block import fields_below
-from carbonaware_prefect.policies.bounds import parse_limits
+from carbonaware_prefect.policies.bounds import parse_bounds
 from carbonaware_prefect.settings import Settings, parse_duration
 
 
@@ -127,8 +127,8 @@ def test_limits_come_from_the_environment(
 
 def test_limits_of_a_call_may_be_words_or_objects() -> None:
     """An argument takes the words of the settings, and what they stand for."""
-    words = parse_limits(finish_by="07:00", not_between="8:00-9:00", time_zone="UTC")
-    objects = parse_limits(
+    words = parse_bounds(finish_by="07:00", not_between="8:00-9:00", time_zone="UTC")
+    objects = parse_bounds(
         finish_by=time(7),
         not_between=(Hours(time(8), time(9)),),
         time_zone=ZoneInfo("UTC"),
@@ -143,7 +143,7 @@ def test_limits_of_a_call_may_be_words_or_objects() -> None:
 def test_a_bad_limit_names_its_argument(said: dict[str, Any]) -> None:
     """The refusal says which argument is wrong."""
     with pytest.raises(InvalidSettingError, match=f"^{next(iter(said))}: "):
-        parse_limits(**said)
+        parse_bounds(**said)
 
 
 def test_a_block_fills_in_what_is_not_said() -> None:

@@ -14,10 +14,14 @@ from carbonaware_prefect.core.decision import (
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.hours import Hours
 from carbonaware_prefect.core.intervals import Interval
-from carbonaware_prefect.core.policy import Limit, Policy, Request
+from carbonaware_prefect.core.policy import Bound, Policy, Request
 from carbonaware_prefect.core.slots import Slot, find_slot, rank_slots
 
+Limit = Bound
+"""The name that `Bound` had once."""
+
 __all__ = [
+    "Bound",
     "Decision",
     "Forecast",
     "Hours",

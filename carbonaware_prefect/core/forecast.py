@@ -26,7 +26,7 @@ _SIGNALS = ("average", "marginal")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Stretch:
     """A stretch of the forecast without a gap, in exact integers.
 
     ``values[i]`` holds from ``edges[i]`` to ``edges[i + 1]`` (microseconds since 1970)
@@ -66,13 +66,13 @@ class Forecast:
         source: name of the source it came from, or None.
         signal: ``"average"`` or ``"marginal"``.
         issued_at: when the source published it (UTC), or None.
-        scale: what one gram per kWh is in the integers of ``runs``.
-        runs: the stretches without a gap, in order of time.
+        scale: what one gram per kWh is in the integers of ``stretches``.
+        stretches: the stretches without a gap, in order of time.
     """
 
-    __slots__ = ("issued_at", "runs", "scale", "signal", "source", "zone")
+    __slots__ = ("issued_at", "scale", "signal", "source", "stretches", "zone")
 
-    runs: tuple[Run, ...]
+    stretches: tuple[Stretch, ...]
     scale: int
     zone: str | None
     source: str | None
@@ -98,7 +98,7 @@ class Forecast:
         # One common power of ten makes every value an integer.
         places = max(max(0, -_exponent(value)) for _, _, value in ordered)
         self.scale = 10**places
-        self.runs = tuple(_runs(ordered, places))
+        self.stretches = tuple(_stretches(ordered, places))
         self.zone = zone
         self.source = source
         self.signal = signal
@@ -171,21 +171,21 @@ class Forecast:
     @property
     def start(self) -> datetime:
         """Where the first interval starts (UTC)."""
-        return from_microseconds(self.runs[0].edges[0])
+        return from_microseconds(self.stretches[0].edges[0])
 
     @property
     def end(self) -> datetime:
         """Where the last interval ends (UTC)."""
-        return from_microseconds(self.runs[-1].edges[-1])
+        return from_microseconds(self.stretches[-1].edges[-1])
 
     def __len__(self) -> int:
-        return sum(len(run.values) for run in self.runs)
+        return sum(len(stretch.values) for stretch in self.stretches)
 
     def __iter__(self) -> Iterator[tuple[Interval, float]]:
         """The intervals with their intensity in gCO2eq/kWh, in order of time."""
-        for run in self.runs:
-            moments = [from_microseconds(edge) for edge in run.edges]
-            for i, value in enumerate(run.values):
+        for stretch in self.stretches:
+            moments = [from_microseconds(edge) for edge in stretch.edges]
+            for i, value in enumerate(stretch.values):
                 yield Interval(moments[i], moments[i + 1]), value / self.scale
 
     def __eq__(self, other: object) -> bool:
@@ -194,7 +194,7 @@ class Forecast:
         )
 
     def __hash__(self) -> int:
-        return hash((self.runs, self.scale, self.zone, self.source, self.issued_at))
+        return hash((self.stretches, self.scale, self.zone, self.source, self.issued_at))
 
     def __repr__(self) -> str:
         return (
@@ -209,9 +209,9 @@ class Forecast:
         """
         begin = to_microseconds(to_utc(start, "start"))
         length = to_length(duration)
-        for run in self.runs:
-            if run.edges[0] <= begin and begin + length <= run.edges[-1]:
-                return run.integral(begin, begin + length) / (length * self.scale)
+        for stretch in self.stretches:
+            if stretch.edges[0] <= begin and begin + length <= stretch.edges[-1]:
+                return stretch.integral(begin, begin + length) / (length * self.scale)
         return None
 
 
@@ -221,17 +221,17 @@ def _exponent(value: Decimal) -> int:
     return exponent
 
 
-def _runs(pieces: list[tuple[int, int, Decimal]], places: int) -> Iterator[Run]:
+def _stretches(pieces: list[tuple[int, int, Decimal]], places: int) -> Iterator[Stretch]:
     """Join neighbours into stretches without a gap."""
     edges: list[int] = []
     values: list[int] = []
     for start, end, value in pieces:
         if edges and edges[-1] != start:
-            yield Run(tuple(edges), tuple(values))
+            yield Stretch(tuple(edges), tuple(values))
             edges, values = [], []
         if not edges:
             edges.append(start)
         edges.append(end)
         numerator, denominator = value.as_integer_ratio()
         values.append(numerator * 10**places // denominator)
-    yield Run(tuple(edges), tuple(values))
+    yield Stretch(tuple(edges), tuple(values))

@@ -17,9 +17,9 @@ from carbonaware_prefect.core.hours import (
 from carbonaware_prefect.core.intervals import Interval, to_utc
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Limit", "Policy", "Request"]
+__all__ = ["Bound", "Policy", "Request"]
 
-Limit = time | timedelta
+Bound = time | timedelta
 """A local time of day (its next coming after the nominal start), or a time from there."""
 _ZERO = timedelta(0)
 
@@ -39,7 +39,7 @@ def _not_negative(span: object, name: str) -> None:
         raise InvalidInputError(msg)
 
 
-def _limit(limit: object, name: str) -> None:
+def _bound(limit: object, name: str) -> None:
     if limit is None or (isinstance(limit, time) and limit.tzinfo is None):
         return
     if isinstance(limit, timedelta):
@@ -83,8 +83,8 @@ class Policy:
     zone: str | None = None
     minimum_wait: timedelta = timedelta(minutes=2)
     earlier: timedelta = _ZERO
-    latest_start: Limit | None = None
-    finish_by: Limit | None = None
+    latest_start: Bound | None = None
+    finish_by: Bound | None = None
     not_between: tuple[Hours, ...] = ()
     time_zone: tzinfo | None = None
     minimum_saving: float = 0.0
@@ -94,8 +94,8 @@ class Policy:
         _positive(self.duration, "duration")
         _not_negative(self.minimum_wait, "minimum_wait")
         _not_negative(self.earlier, "earlier")
-        _limit(self.latest_start, "latest_start")
-        _limit(self.finish_by, "finish_by")
+        _bound(self.latest_start, "latest_start")
+        _bound(self.finish_by, "finish_by")
         _share(self.minimum_saving, "minimum_saving")
 
     def is_local(self) -> bool:

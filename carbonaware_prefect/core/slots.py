@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from carbonaware_prefect.core.forecast import Forecast, Run
+from carbonaware_prefect.core.forecast import Forecast, Stretch
 from carbonaware_prefect.core.intervals import (
     from_microseconds,
     to_length,
@@ -79,7 +79,7 @@ def find_slot(
         (1, 150.0)
     """
     first, last, length = _window(earliest, latest_start, duration)
-    best = lowest(forecast.runs, [(first, last)], length)
+    best = lowest(forecast.stretches, [(first, last)], length)
     if best is None:
         raise no_slot(forecast, earliest, latest_start, duration)
     return _slot(forecast, best[1], length)
@@ -93,7 +93,7 @@ def no_slot(
         f"no forecast for a whole slot of {duration} starting between "
         f"{earliest.isoformat()} and {latest_start.isoformat()}: the forecast covers "
         f"{forecast.start.isoformat()} to {forecast.end.isoformat()}"
-        + (f" in {len(forecast.runs)} pieces" if len(forecast.runs) > 1 else "")
+        + (f" in {len(forecast.stretches)} pieces" if len(forecast.stretches) > 1 else "")
         + ". Take a shorter duration or window, or a source that looks further ahead"
     )
 
@@ -110,7 +110,7 @@ def cleanest_slot(
     """
     length = to_length(duration)
     pieces = [(to_microseconds(low), to_microseconds(high)) for low, high in starts]
-    best = lowest(forecast.runs, pieces, length)
+    best = lowest(forecast.stretches, pieces, length)
     return None if best is None else _slot(forecast, best[1], length)
 
 
@@ -154,7 +154,7 @@ def rank_slots(
             )
             if piece[0] <= piece[1]
         ]
-        best = lowest(forecast.runs, free, length)
+        best = lowest(forecast.stretches, free, length)
         chosen = None if best is None else best[1]
     return slots
 
@@ -182,37 +182,37 @@ def _slot(forecast: Forecast, start: int, length: int) -> Slot:
 
 
 def lowest(
-    runs: Iterable[Run], windows: Iterable[tuple[int, int]], length: int
+    stretches: Iterable[Stretch], windows: Iterable[tuple[int, int]], length: int
 ) -> tuple[int, int] | None:
     """The lowest integral over ``length`` and the earliest start with it, or None.
 
     Args:
-        runs: stretches of a forecast, in order of time.
+        stretches: stretches of a forecast, in order of time.
         windows: closed windows of starts in microseconds since 1970, in order of time.
         length: microseconds that the integral is taken over.
     """
     best: tuple[int, int] | None = None
     for low, high in windows:
-        for run in runs:
-            first = max(low, run.edges[0])
-            last = min(high, run.edges[-1] - length)
+        for stretch in stretches:
+            first = max(low, stretch.edges[0])
+            last = min(high, stretch.edges[-1] - length)
             if first <= last:
-                found = _walk(run, first, last, length)
+                found = _walk(stretch, first, last, length)
                 if best is None or found[0] < best[0]:
                     best = found
     return best
 
 
-def _walk(run: Run, first: int, last: int, length: int) -> tuple[int, int]:
+def _walk(stretch: Stretch, first: int, last: int, length: int) -> tuple[int, int]:
     """The lowest integral over ``length`` in one run, and the earliest start with it.
 
     Both ends of the slot move right together, from crossing to crossing; ``tail`` and
     ``head`` are the segments that the slot's start and end lie in.
     """
-    edges, values = run.edges, run.values
-    total = run.integral(first, first + length)
+    edges, values = stretch.edges, stretch.values
+    total = stretch.integral(first, first + length)
     best_total, best_start = total, first
-    tail, head = run.segment(first), run.segment(first + length)
+    tail, head = stretch.segment(first), stretch.segment(first + length)
     tail_edge, head_edge = edges[tail + 1], edges[head + 1] - length
     tail_value, head_value = values[tail], values[head]
     start = first

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from carbonaware_prefect.core.forecast import Forecast, Run
+from carbonaware_prefect.core.forecast import Forecast, Stretch
 from carbonaware_prefect.core.intervals import (
     from_microseconds,
     to_length,
@@ -25,9 +25,9 @@ from carbonaware_prefect.core.intervals import (
 )
 from carbonaware_prefect.core.slots import Slot, lowest
 
-__all__ = ["Piece", "Starts"]
+__all__ = ["StartRange", "Starts"]
 
-Piece = tuple[int, int]
+StartRange = tuple[int, int]
 """Allowed starts from the first to the last, both included (microseconds since 1970)."""
 
 _BLOCK = 32
@@ -47,30 +47,32 @@ class Starts:
         scale: what a mean of one gram per kWh is as a total.
     """
 
-    __slots__ = ("_runs", "_span", "_tables", "_walked", "length", "scale")
+    __slots__ = ("_span", "_stretches", "_tables", "_walked", "length", "scale")
 
-    def __init__(self, runs: Iterable[Run], length: int, scale: int = 1) -> None:
+    def __init__(self, stretches: Iterable[Stretch], length: int, scale: int = 1) -> None:
         self.length = length
         self.scale = length * scale
-        self._runs = tuple(r for r in runs if r.edges[-1] - r.edges[0] >= length)
-        self._span = sum(run.edges[-1] - run.edges[0] for run in self._runs)
+        self._stretches = tuple(r for r in stretches if r.edges[-1] - r.edges[0] >= length)
+        self._span = sum(
+            stretch.edges[-1] - stretch.edges[0] for stretch in self._stretches
+        )
         self._walked = 0
         self._tables: tuple[_Table, ...] | None = None
 
     @classmethod
     def of(cls, forecast: Forecast, duration: timedelta) -> Starts:
         """All starts of a duration in a forecast."""
-        return cls(forecast.runs, to_length(duration), forecast.scale)
+        return cls(forecast.stretches, to_length(duration), forecast.scale)
 
-    def cleanest(self, pieces: Iterable[tuple[datetime, datetime]]) -> Slot | None:
-        """The cleanest slot that starts in any of the pieces; ties go to the earliest.
+    def cleanest(self, ranges: Iterable[tuple[datetime, datetime]]) -> Slot | None:
+        """The cleanest slot that starts in any of the ranges; ties go to the earliest.
 
         Args:
-            pieces: first and last allowed start (aware, both included) of each piece,
+            ranges: first and last allowed start (aware, both included) of each range,
                 in order of time and disjoint.
 
         Returns:
-            What `find_slot` would return on one piece, the best of them on several;
+            What `find_slot` would return on one range, the best of them on several;
             None when the forecast covers no whole slot there.
         """
         found = self.lowest(
@@ -79,7 +81,7 @@ class Starts:
                     to_microseconds(to_utc(low, "first start")),
                     to_microseconds(to_utc(high, "last start")),
                 )
-                for low, high in pieces
+                for low, high in ranges
             ]
         )
         return None if found is None else self.slot(found[1], found[0])
@@ -98,32 +100,32 @@ class Starts:
     def total(self, start: int) -> int | None:
         """Exact integral of the slot from ``start``; None where it is not covered."""
         if self._tables is None:
-            for run in self._runs:
-                if run.edges[0] <= start and start + self.length <= run.edges[-1]:
-                    return run.integral(start, start + self.length)
+            for stretch in self._stretches:
+                if stretch.edges[0] <= start and start + self.length <= stretch.edges[-1]:
+                    return stretch.integral(start, start + self.length)
             return None
         for table in self._tables:
             if table.first <= start <= table.last:
                 return table.total(start)
         return None
 
-    def lowest(self, pieces: Sequence[Piece]) -> tuple[int, int] | None:
-        """The lowest total in the pieces and the earliest start with it, or None."""
+    def lowest(self, ranges: Sequence[StartRange]) -> tuple[int, int] | None:
+        """The lowest total in the ranges and the earliest start with it, or None."""
         if self._tables is None:
-            self._walked += sum([high - low for low, high in pieces])
+            self._walked += sum([high - low for low, high in ranges])
             if self._walked <= self._span:
-                return lowest(self._runs, pieces, self.length)
+                return lowest(self._stretches, ranges, self.length)
         best: tuple[int, int] | None = None
-        for table, low, high in self._clipped(pieces):
+        for table, low, high in self._clipped(ranges):
             found = table.lowest(low, high)
             if best is None or found[0] < best[0]:
                 best = found
         return best
 
-    def below(self, pieces: Sequence[Piece], ceiling: int) -> list[Piece]:
-        """The parts of the pieces whose starts have a total of at most ``ceiling``."""
-        parts: list[Piece] = []
-        for table, low, high in self._clipped(pieces):
+    def below(self, ranges: Sequence[StartRange], ceiling: int) -> list[StartRange]:
+        """The parts of the ranges whose starts have a total of at most ``ceiling``."""
+        parts: list[StartRange] = []
+        for table, low, high in self._clipped(ranges):
             for first, last in table.below(low, high, ceiling):
                 if parts and parts[-1][1] >= first:
                     parts[-1] = (parts[-1][0], last)
@@ -133,17 +135,21 @@ class Starts:
 
     def most(self) -> int:
         """What no total exceeds: the dirtiest moment for the whole duration."""
-        return self.length * max((max(run.values) for run in self._runs), default=0)
+        return self.length * max(
+            (max(stretch.values) for stretch in self._stretches), default=0
+        )
 
-    def covered(self, pieces: Sequence[Piece]) -> list[Piece]:
-        """The parts of the pieces whose starts have a total at all."""
-        return [(low, high) for _, low, high in self._clipped(pieces)]
+    def covered(self, ranges: Sequence[StartRange]) -> list[StartRange]:
+        """The parts of the ranges whose starts have a total at all."""
+        return [(low, high) for _, low, high in self._clipped(ranges)]
 
-    def _clipped(self, pieces: Sequence[Piece]) -> Iterator[tuple[_Table, int, int]]:
-        """Each piece with each stretch of the forecast that it meets."""
+    def _clipped(self, ranges: Sequence[StartRange]) -> Iterator[tuple[_Table, int, int]]:
+        """Each range with each stretch of the forecast that it meets."""
         if self._tables is None:
-            self._tables = tuple(_Table(run, self.length) for run in self._runs)
-        for low, high in pieces:
+            self._tables = tuple(
+                _Table(stretch, self.length) for stretch in self._stretches
+            )
+        for low, high in ranges:
             for table in self._tables:
                 first, last = max(low, table.first), min(high, table.last)
                 if first <= last:
@@ -155,15 +161,15 @@ class _Table:
 
     __slots__ = ("_lows", "first", "last", "moments", "totals")
 
-    def __init__(self, run: Run, length: int) -> None:
-        edges = run.edges
+    def __init__(self, stretch: Stretch, length: int) -> None:
+        edges = stretch.edges
         self.first, self.last = edges[0], edges[-1] - length
         tails = edges[: bisect_right(edges, self.last)]
         heads = edges[bisect_left(edges, self.first + length) :]
         # Two sorted halves, which sorting merges in linear time.
         moments = list(dict.fromkeys(sorted([*tails, *[e - length for e in heads]])))
         self.moments = _packed(moments)
-        self.totals = _packed(_totals(run, moments, length))
+        self.totals = _packed(_totals(stretch, moments, length))
         self._lows = _Lows(self.totals)
 
     def total(self, start: int) -> int:
@@ -189,7 +195,7 @@ class _Table:
         at_high = self.total(high)
         return (at_high, high) if at_high < best[0] else best
 
-    def below(self, low: int, high: int, ceiling: int) -> Iterator[Piece]:
+    def below(self, low: int, high: int, ceiling: int) -> Iterator[StartRange]:
         """The parts between two starts where the total is at most the ceiling."""
         a, b = bisect_right(self.moments, low), bisect_left(self.moments, high)
         moments = [low, *self.moments[a:b], high]
@@ -211,12 +217,12 @@ def _packed(values: list[int]) -> Sequence[int]:
         return values
 
 
-def _totals(run: Run, moments: list[int], length: int) -> list[int]:
+def _totals(stretch: Stretch, moments: list[int], length: int) -> list[int]:
     """The total at each of the moments, which hold every change of slope."""
-    edges, values = run.edges, run.values
-    start, end_of_run = moments[0], len(values) - 1
-    total = run.integral(start, start + length)
-    tail, head = run.segment(start), run.segment(start + length)
+    edges, values = stretch.edges, stretch.values
+    start, end_of_stretch = moments[0], len(values) - 1
+    total = stretch.integral(start, start + length)
+    tail, head = stretch.segment(start), stretch.segment(start + length)
     totals = [total]
     for end in moments[1:]:
         total += (values[head] - values[tail]) * (end - start)
@@ -225,7 +231,7 @@ def _totals(run: Run, moments: list[int], length: int) -> list[int]:
         if edges[tail + 1] == end:
             tail += 1
         # The very last edge has no segment after it, and none is needed.
-        if head < end_of_run and edges[head + 1] == end + length:
+        if head < end_of_stretch and edges[head + 1] == end + length:
             head += 1
     return totals
 

@@ -16,11 +16,11 @@ from carbonaware_prefect.clouds.detection import where_am_i
 from carbonaware_prefect.clouds.findings import Detection
 from carbonaware_prefect.clouds.places import Place, resolve_place, resolve_zone
 from carbonaware_prefect.core import (
+    Bound,
     Decision,
     Forecast,
     Hours,
     Interval,
-    Limit,
     Policy,
     Reason,
     Request,
@@ -71,8 +71,8 @@ class Ask:
     provider: str | None = None
     zone: str | None = None
     source: SourceLike | None = None
-    latest_start: Limit | None = None
-    finish_by: Limit | None = None
+    latest_start: Bound | None = None
+    finish_by: Bound | None = None
     not_between: tuple[Hours, ...] | None = None
     time_zone: tzinfo | None = None
     minimum_saving: float | None = None

@@ -38,7 +38,7 @@ from carbonaware_prefect.labels import (
     read_plan,
 )
 from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
-from carbonaware_prefect.prefect_edge.why_started import EARLY, Start, why_started
+from carbonaware_prefect.prefect_edge.why_started import EARLY, StartCause, why_started
 
 __all__ = ["TASK_FUNCTION", "Wait", "delay_flow_run"]
 
@@ -172,9 +172,9 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
         return decision, moves
     start = _look_back(call, plan, now)
     policy = policy_for(call.ask)
-    if start is Start.BEFORE_THE_MOVE:
+    if start is StartCause.BEFORE_THE_MOVE:
         decision = plan.decision(policy)
-    elif start is Start.BY_A_PERSON:
+    elif start is StartCause.BY_A_PERSON:
         because = "somebody started this run before its slot"
         decision = run_now(policy.bind(plan.nominal_start), Reason.OVERRIDDEN, because)
         _record(call, decision, plan.decided_at, plan.moves)
@@ -199,18 +199,18 @@ def _choose(call: Call, now: datetime) -> Decision:
     )
 
 
-def _look_back(call: Call, plan: Plan, now: datetime) -> Start:
+def _look_back(call: Call, plan: Plan, now: datetime) -> StartCause:
     """How this start of the process relates to the plan on the run's labels."""
     if plan.slot_start is None or not plan.waits() or now >= plan.slot_start - EARLY:
-        return Start.AT_THE_SLOT
+        return StartCause.AT_THE_SLOT
     if call.flow_run is None:
-        return Start.BEFORE_THE_MOVE
+        return StartCause.BEFORE_THE_MOVE
     try:
         with flow_runs.brief_client() as client:
             states = client.read_flow_run_states(call.flow_run.id)
     except Exception as error:  # noqa: BLE001  whatever it was, waiting is safe
         call.logger.warning("Could not read the run's history: %s", error)
-        return Start.BEFORE_THE_MOVE
+        return StartCause.BEFORE_THE_MOVE
     return why_started(states, plan)
 
 

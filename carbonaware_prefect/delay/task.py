@@ -16,7 +16,7 @@ from carbonaware_prefect.core import Decision, Hours
 from carbonaware_prefect.delay.choice import Ask, SourceLike
 from carbonaware_prefect.delay.protocol import TASK_FUNCTION, Wait, delay_flow_run
 from carbonaware_prefect.errors import InvalidInputError
-from carbonaware_prefect.policies.bounds import parse_limits
+from carbonaware_prefect.policies.bounds import parse_bounds
 from carbonaware_prefect.settings import (
     DEFAULT_DURATION,
     DEFAULT_MINIMUM_WAIT,
@@ -115,7 +115,7 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         zone=zone,
         source=source,
         minimum_wait=minimum_wait,
-        **parse_limits(
+        **parse_bounds(
             latest_start=latest_start,
             finish_by=finish_by,
             not_between=not_between,

@@ -19,14 +19,14 @@ from carbonaware_prefect.core import (
     Slot,
     conclude,
 )
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.demands import Demand, Placement
 from carbonaware_prefect.core.capacity.place import place
 from carbonaware_prefect.core.slots import cleanest_slot
-from carbonaware_prefect.planner.report import Action, Row
-from carbonaware_prefect.planner.upcoming import SAME, Hands, Upcoming
+from carbonaware_prefect.planner.report import Action, Outcome
+from carbonaware_prefect.planner.upcoming import SAME, StartOwner, Upcoming
 from carbonaware_prefect.settings import Settings
 
-__all__ = ["Candidate", "Choice", "choose_together", "left_alone"]
+__all__ = ["Candidate", "Choice", "decide_all", "left_alone"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,33 +54,33 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What a candidate's run does: the row, and its move where there is one.
+    """What a candidate's run does: the outcome, and its move where there is one.
 
     Attributes:
         candidate: the run.
-        row: for the report.
+        outcome: for the report.
         decision: what was decided.
         start: where to put the run; None when it stays.
     """
 
     candidate: Candidate
-    row: Row
+    outcome: Outcome
     decision: Decision
     start: datetime | None
 
 
 def left_alone(run: Upcoming, settings: Settings, now: datetime) -> tuple[str, str] | None:
     """Why a run is not ours to move, as a code and a sentence; None when it is."""
-    if run.hands is Hands.A_PERSON:
+    if run.start_owner is StartOwner.PERSON:
         return "overridden", "Left alone: somebody changed its start time"
-    if run.hands is Hands.ELSEWHERE:
+    if run.start_owner is StartOwner.NOT_A_SCHEDULE:
         return "not_scheduled", "Left alone: no schedule made it, or it has started before"
     if run.start - now < settings.freeze:
         return "starts_soon", f"Left alone: it starts within {settings.freeze}"
     return None
 
 
-def choose_together(
+def decide_all(
     candidates: Sequence[Candidate],
     *,
     limits: Mapping[str, int],
@@ -109,8 +109,8 @@ def choose_together(
         for candidate in candidates
         if candidate.run.id in settled
     ]
-    contenders = [_contender(each, soonest) for each in moving]
-    placements = place(contenders, limits, [*occupied, *taken])
+    demands = [_demand(each, soonest) for each in moving]
+    placements = place(demands, limits, [*occupied, *taken])
     for candidate, placement in zip(moving, placements, strict=True):
         settled[candidate.run.id] = _choice(candidate, placement, now, soonest)
     return [settled[candidate.run.id] for candidate in candidates]
@@ -121,7 +121,7 @@ def _span(candidate: Candidate, start: datetime) -> Interval:
 
 
 def _moved(run: Upcoming) -> bool:
-    return run.hands is Hands.OURS
+    return run.start_owner is StartOwner.PLANNER
 
 
 def _kept(candidate: Candidate, soonest: datetime) -> Choice | None:
@@ -154,15 +154,15 @@ def _gain(candidate: Candidate, slot: Slot) -> float | None:
     return 1 - slot.mean_intensity / here
 
 
-def _contender(candidate: Candidate, soonest: datetime) -> Contender:
+def _demand(candidate: Candidate, soonest: datetime) -> Demand:
     request, run = candidate.request, candidate.run
     nominal = request.nominal_start
     usable = nominal >= soonest and request.allows(nominal)
-    return Contender(
+    return Demand(
         key=run.id,
         forecast=candidate.forecast,
         duration=request.duration,
-        pieces=request.starts_from(soonest),
+        ranges=request.starts_from(soonest),
         nominal=nominal if usable else None,
         resources=candidate.limits,
         minimum_saving=request.minimum_saving,
@@ -191,11 +191,14 @@ def _choice(
             return _stay(
                 candidate, "gain_too_small", "no other start is worth another move"
             )
-    if abs(decision.slot.start - run.start) <= SAME and run.hands is not Hands.UNFINISHED:
+    if (
+        abs(decision.slot.start - run.start) <= SAME
+        and run.start_owner is not StartOwner.UNFINISHED
+    ):
         return _as_is(candidate, decision)
-    row = _row(candidate, decision, Action.MOVE, decision.slot.start)
+    outcome = _outcome(candidate, decision, Action.MOVE, decision.slot.start)
     return Choice(
-        candidate=candidate, row=row, decision=decision, start=decision.slot.start
+        candidate=candidate, outcome=outcome, decision=decision, start=decision.slot.start
     )
 
 
@@ -206,8 +209,8 @@ def _stay(candidate: Candidate, reason: str, because: str) -> Choice:
     slot = None if mean is None else Slot(run.start, run.start + request.duration, mean)
     decision = conclude(request, candidate.forecast, slot, run.start)
     sentence = f"Kept at its slot: {because}"
-    row = _row(candidate, decision, Action.KEEP, run.start, reason, sentence)
-    return Choice(candidate=candidate, row=row, decision=decision, start=None)
+    outcome = _outcome(candidate, decision, Action.KEEP, run.start, reason, sentence)
+    return Choice(candidate=candidate, outcome=outcome, decision=decision, start=None)
 
 
 def _crowded_out(candidate: Candidate, now: datetime) -> Choice:
@@ -222,26 +225,26 @@ def _crowded_out(candidate: Candidate, now: datetime) -> Choice:
         f"Starting at its nominal time {request.nominal_start:%H:%M} UTC: the cleaner "
         "slots in its window are taken by other runs"
     )
-    row = _row(
+    outcome = _outcome(
         candidate, decision, Action.KEEP, candidate.run.start, "slots_taken", sentence
     )
-    return Choice(candidate=candidate, row=row, decision=decision, start=None)
+    return Choice(candidate=candidate, outcome=outcome, decision=decision, start=None)
 
 
 def _as_is(candidate: Candidate, decision: Decision) -> Choice:
-    row = _row(candidate, decision, Action.KEEP, candidate.run.start)
-    return Choice(candidate=candidate, row=row, decision=decision, start=None)
+    outcome = _outcome(candidate, decision, Action.KEEP, candidate.run.start)
+    return Choice(candidate=candidate, outcome=outcome, decision=decision, start=None)
 
 
-def _row(
+def _outcome(
     candidate: Candidate,
     decision: Decision,
     action: Action,
     start: datetime,
     reason: str | None = None,
     sentence: str | None = None,
-) -> Row:
-    return Row(
+) -> Outcome:
+    return Outcome(
         run=candidate.run.id,
         name=candidate.run.name,
         deployment=candidate.deployment,

@@ -29,8 +29,10 @@ async def plan_flow(*, dry_run: bool = False) -> dict[str, Any]:
     async with open_api() as api:
         run = runtime.flow_run.get_id()
         report = await one_pass(api, Settings.read(), dry_run=dry_run, flow_run=run)
-    for row in report.rows:
-        if row.action is not Action.KEEP or row.fault:
-            fault = f" ({row.fault})" if row.fault else ""
-            logger.info("%s / %s: %s%s", row.deployment, row.name, row.sentence, fault)
+    for outcome in report.outcomes:
+        if outcome.action is not Action.KEEP or outcome.fault:
+            fault = f" ({outcome.fault})" if outcome.fault else ""
+            logger.info(
+                "%s / %s: %s%s", outcome.deployment, outcome.name, outcome.sentence, fault
+            )
     return {key: report.as_document()[key] for key in ("counts", "faults", "calls")}

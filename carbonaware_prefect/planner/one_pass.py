@@ -20,20 +20,20 @@ from carbonaware_prefect.planner.api import Api, Json
 from carbonaware_prefect.planner.decide import (
     Candidate,
     Choice,
-    choose_together,
+    decide_all,
     left_alone,
 )
 from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
 from carbonaware_prefect.planner.limits import Limits, parse_zone_limit
 from carbonaware_prefect.planner.moves import Move, carry_out
-from carbonaware_prefect.planner.policies import Wish, Wishes, schedule_zone
+from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
 from carbonaware_prefect.planner.repair.ledger import read_ledger
-from carbonaware_prefect.planner.repair.repairs import Nurse
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.repair.repairs import Repairs
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 from carbonaware_prefect.planner.upcoming import (
     PLANNER,
     RESTORED,
-    Hands,
+    StartOwner,
     Upcoming,
     read_upcoming,
 )
@@ -84,26 +84,30 @@ async def one_pass(
     ahead = timedelta(seconds=PREFECT_WORKER_PREFETCH_SECONDS.value()) + _MARGIN
     ledger = await read_ledger(api)
     world = replace(world, runs=tuple(ledger.recognise(run) for run in world.runs))
-    nurse = Nurse(api, world.now, world.deployments, world.runs)
-    await nurse.look(ledger)
+    repairs = Repairs(api, world.now, world.deployments, world.runs)
+    await repairs.look(ledger)
     known = replace(
-        world, runs=tuple(run for run in world.runs if run.id not in nurse.started_already)
+        world,
+        runs=tuple(run for run in world.runs if run.id not in repairs.started_already),
     )
     limits = Limits(world.deployments, world.pools, zones)
-    rows, choices = await _decide(api, settings, known, limits, ahead)
+    outcomes, choices = await _decide(api, settings, known, limits, ahead)
     moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
     if not dry_run:
-        await nurse.write(moves, flow_run)
+        await repairs.write(moves, flow_run)
         faults = await carry_out(api, moves, not_before=ahead)
         choices = [
-            replace(c, row=replace(c.row, fault=faults.get(c.row.run))) for c in choices
+            replace(c, outcome=replace(c.outcome, fault=faults.get(c.outcome.run)))
+            for c in choices
         ]
-        await nurse.treat(flow_run)
-    rows += [choice.row for choice in choices] + nurse.rows()
+        await repairs.treat(flow_run)
+    outcomes += [choice.outcome for choice in choices] + repairs.outcomes()
     return Report(
         at=world.now,
         dry_run=dry_run,
-        rows=tuple(sorted(rows, key=lambda row: (row.nominal_start, row.run))),
+        outcomes=tuple(
+            sorted(outcomes, key=lambda outcome: (outcome.nominal_start, outcome.run))
+        ),
         deployments=len(world.deployments),
         calls=api.calls - calls,
         api_seconds=api.seconds - api_seconds,
@@ -126,31 +130,31 @@ async def _read(api: Api, settings: Settings) -> _World:
 
 async def _decide(
     api: Api, settings: Settings, world: _World, limits: Limits, ahead: timedelta
-) -> tuple[list[Row], list[Choice]]:
+) -> tuple[list[Outcome], list[Choice]]:
     """Rows of the runs that are not ours to move, and a choice for each that is."""
-    wishes = Wishes(settings, world.deployments, world.pools, api.policy_block)
-    rows: list[Row] = []
-    asked: list[tuple[Upcoming, Wish, Asking]] = []
-    occupied: list[tuple[Upcoming, Wish]] = []
+    policies = RunPolicies(settings, world.deployments, world.pools, api.policy_block)
+    outcomes: list[Outcome] = []
+    asked: list[tuple[Upcoming, RunPolicy, Asking]] = []
+    occupied: list[tuple[Upcoming, RunPolicy]] = []
     for run in world.runs:
-        wish = await wishes.of(run)
-        why = left_alone(run, wish.settings or settings, world.now)
-        if why is None and wish.fault is not None:
-            why = (Reason.INVALID_SETTING.value, f"Left alone: {wish.fault}")
+        terms = await policies.of(run)
+        why = left_alone(run, terms.settings or settings, world.now)
+        if why is None and terms.fault is not None:
+            why = (Reason.INVALID_SETTING.value, f"Left alone: {terms.fault}")
         if why is not None:
-            rows.append(_row(run, world, Action.LEAVE, *why))
-            occupied.append((run, wish))
-        elif wish.policy is not None and wish.settings is not None:
+            outcomes.append(_outcome(run, world, Action.LEAVE, *why))
+            occupied.append((run, terms))
+        elif terms.policy is not None and terms.settings is not None:
             zone = schedule_zone(world.deployments[run.deployment], run.schedule)
-            request = wish.policy.bind(run.nominal_start, zone)
-            asked.append((run, wish, Asking(request=request, settings=wish.settings)))
+            request = terms.policy.bind(run.nominal_start, zone)
+            asked.append((run, terms, Asking(request=request, settings=terms.settings)))
     found = await fetch_all([asking for _, _, asking in asked], world.now)
     candidates: list[Candidate] = []
-    for run, wish, asking in asked:
+    for run, terms, asking in asked:
         answer = found[asking.key]
         if answer.forecast is None:
-            rows.append(_without_forecast(run, world, asking, answer))
-            occupied.append((run, wish))
+            outcomes.append(_without_forecast(run, world, asking, answer))
+            occupied.append((run, terms))
         else:
             candidates.append(
                 Candidate(
@@ -163,7 +167,7 @@ async def _decide(
                 )
             )
     chosen = await _choose(api, world, limits, candidates, occupied, ahead)
-    return rows, chosen
+    return outcomes, chosen
 
 
 async def _choose(
@@ -171,13 +175,13 @@ async def _choose(
     world: _World,
     limits: Limits,
     candidates: list[Candidate],
-    occupied: list[tuple[Upcoming, Wish]],
+    occupied: list[tuple[Upcoming, RunPolicy]],
     ahead: timedelta,
 ) -> list[Choice]:
     soonest = world.now + ahead
 
     def together(allowed: Mapping[str, int]) -> list[Choice]:
-        return choose_together(
+        return decide_all(
             [
                 replace(each, limits=limits.of(each.run, each.request.zone))
                 for each in candidates
@@ -198,24 +202,26 @@ async def _choose(
 
 
 def _occupied(
-    runs: Iterable[tuple[Upcoming, Wish]], limits: Limits
+    runs: Iterable[tuple[Upcoming, RunPolicy]], limits: Limits
 ) -> list[tuple[Interval, tuple[str, ...]]]:
     """What runs that stay where they are take of the limits."""
     taken = []
-    for run, wish in runs:
-        if wish.policy is not None:
-            span = Interval(run.start, run.start + wish.policy.duration)
-            taken.append((span, limits.of(run, wish.policy.zone)))
+    for run, terms in runs:
+        if terms.policy is not None:
+            span = Interval(run.start, run.start + terms.policy.duration)
+            taken.append((span, limits.of(run, terms.policy.zone)))
     return taken
 
 
-def _without_forecast(run: Upcoming, world: _World, asking: Asking, answer: Found) -> Row:
+def _without_forecast(
+    run: Upcoming, world: _World, asking: Asking, answer: Found
+) -> Outcome:
     decision = answer.decline(asking.request, world.now)
-    if run.hands is not Hands.SCHEDULE:
+    if run.start_owner is not StartOwner.SCHEDULE:
         # It was placed by an earlier forecast; that is better than none.
         because = f"Kept at its slot: {answer.because}"
-        return _row(run, world, Action.KEEP, answer.reason.value, because)
-    return _row(run, world, Action.KEEP, decision.reason.value, decision.sentence)
+        return _outcome(run, world, Action.KEEP, answer.reason.value, because)
+    return _outcome(run, world, Action.KEEP, decision.reason.value, decision.sentence)
 
 
 def _move(choice: Choice, now: datetime) -> Move | None:
@@ -234,8 +240,10 @@ def _move(choice: Choice, now: datetime) -> Move | None:
     return Move(run=run, start=choice.start, message=decision.sentence, labels=labels)
 
 
-def _row(run: Upcoming, world: _World, action: Action, reason: str, sentence: str) -> Row:
-    return Row(
+def _outcome(
+    run: Upcoming, world: _World, action: Action, reason: str, sentence: str
+) -> Outcome:
+    return Outcome(
         run=run.id,
         name=run.name,
         deployment=world.deployments[run.deployment]["name"],

@@ -1,4 +1,4 @@
-"""What a run's deployment wishes: its variables, its pool's, its policy block, ours.
+"""What holds for a run: its deployment's variables, its pool's, its policy block, ours.
 
 Highest first: the run's and the deployment's ``job_variables.env``, the ``env`` of the
 work pool's base job template, the ``carbon-policy`` block that ``CARBONAWARE_POLICY``
@@ -33,13 +33,13 @@ from carbonaware_prefect.policies.block import (
 )
 from carbonaware_prefect.settings import Settings, explain, parse_time_zone
 
-__all__ = ["Wish", "Wishes", "schedule_zone"]
+__all__ = ["RunPolicies", "RunPolicy", "schedule_zone"]
 
 _FIELDS = {"window", "duration", "minimum_wait"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RunPolicy:
     """What holds for a run, or why nobody can tell.
 
     Attributes:
@@ -53,8 +53,8 @@ class Wish:
     fault: str | None = None
 
 
-class Wishes:
-    """The wishes of all runs of a pass, each worked out once.
+class RunPolicies:
+    """The policies of all runs of a pass, each worked out once.
 
     Args:
         own: the planner's settings.
@@ -74,10 +74,10 @@ class Wishes:
         self._deployments = deployments
         self._pools = pools
         self._block = block
-        self._known: dict[tuple[Any, ...], Wish] = {}
+        self._known: dict[tuple[Any, ...], RunPolicy] = {}
         self._blocks: dict[str, Json | None] = {}
 
-    async def of(self, run: Upcoming) -> Wish:
+    async def of(self, run: Upcoming) -> RunPolicy:
         """What holds for that run."""
         env = tuple(sorted((name, str(value)) for name, value in run.env.items()))
         known = (run.deployment, run.pool, env)
@@ -85,7 +85,7 @@ class Wishes:
             self._known[known] = await self._work_out(run)
         return self._known[known]
 
-    async def _work_out(self, run: Upcoming) -> Wish:
+    async def _work_out(self, run: Upcoming) -> RunPolicy:
         deployment = self._deployments[run.deployment]
         said = (
             _pool_env(self._pools.get(run.pool or ""))
@@ -94,11 +94,11 @@ class Wishes:
         )
         name = deployment["name"]
         try:
-            return self._wish(await self._fields(said))
+            return self._bind_fields(await self._fields(said))
         except ValidationError as error:
-            return Wish(fault=f"deployment {name!r}: {explain(error)}")
+            return RunPolicy(fault=f"deployment {name!r}: {explain(error)}")
         except InvalidInputError as error:
-            return Wish(fault=f"deployment {name!r}: {error}")
+            return RunPolicy(fault=f"deployment {name!r}: {error}")
 
     async def _fields(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that these variables make, over those of their policy block."""
@@ -120,7 +120,7 @@ class Wishes:
             raise no_such_block(name)
         return found
 
-    def _wish(self, fields: dict[str, Any]) -> Wish:
+    def _bind_fields(self, fields: dict[str, Any]) -> RunPolicy:
         own = {name: getattr(self._own, name) for name in self._own.model_fields_set}
         if any(field in fields for field in PLACE):
             own |= dict.fromkeys(PLACE)
@@ -140,7 +140,7 @@ class Wishes:
             minimum_saving=settings.minimum_saving,
             **given,
         )
-        return Wish(settings=settings, policy=policy)
+        return RunPolicy(settings=settings, policy=policy)
 
 
 def _zone(settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""What a pass did about each run: one row of its report."""
+"""What a pass did about each run: one outcome of its report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from carbonaware_prefect.core import Decision
 
-__all__ = ["Action", "Report", "Row"]
+__all__ = ["Action", "Outcome", "Report"]
 
 
 class Action(str, Enum):
@@ -30,7 +30,7 @@ class Action(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Outcome:
     """A run, what happens to it, and why.
 
     Attributes:
@@ -55,7 +55,7 @@ class Row:
     fault: str | None = None
 
     def as_document(self) -> dict[str, Any]:
-        """The row for programs."""
+        """The outcome for programs."""
         decision = self.decision
         saving = None if decision is None else decision.saving
         return {
@@ -84,7 +84,7 @@ class Report:
     Attributes:
         at: when it began, by the server's clock.
         dry_run: whether it only looked.
-        rows: in order of nominal start.
+        outcomes: in order of nominal start.
         deployments: how many opted in.
         calls: to the Prefect API.
         api_seconds: how long those took together.
@@ -93,7 +93,7 @@ class Report:
 
     at: datetime
     dry_run: bool
-    rows: tuple[Row, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
     deployments: int = 0
     calls: int = 0
     api_seconds: float = 0.0
@@ -102,12 +102,14 @@ class Report:
 
     def count(self, action: Action) -> int:
         """How many runs that happened to, without those where it could not be done."""
-        return sum(row.action is action and row.fault is None for row in self.rows)
+        return sum(
+            outcome.action is action and outcome.fault is None for outcome in self.outcomes
+        )
 
     @property
     def faults(self) -> int:
-        """How many rows could not be carried out; the next pass tries again."""
-        return sum(row.fault is not None for row in self.rows)
+        """How many outcomes could not be carried out; the next pass tries again."""
+        return sum(outcome.fault is not None for outcome in self.outcomes)
 
     def as_document(self) -> dict[str, Any]:
         """The report for programs."""
@@ -120,5 +122,5 @@ class Report:
             "counts": {action.value: self.count(action) for action in Action},
             "faults": self.faults,
             "notes": list(self.notes),
-            "runs": [row.as_document() for row in self.rows],
+            "runs": [outcome.as_document() for outcome in self.outcomes],
         }

@@ -11,21 +11,21 @@ from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.labels import PLANNER, Plan, planner_plan
 from carbonaware_prefect.planner.api import Json
 
-__all__ = ["PLANNER", "RESTORED", "SAME", "Hands", "Upcoming", "moment"]
+__all__ = ["PLANNER", "RESTORED", "SAME", "StartOwner", "Upcoming", "moment"]
 
 RESTORED = "carbonaware.restored_from"
 # A start survives the server's rounding, not more.
 SAME = timedelta(seconds=1)
 
 
-class Hands(Enum):
+class StartOwner(Enum):
     """Whose the present start time of a run is."""
 
     SCHEDULE = "the schedule's"
-    OURS = "the planner's"
+    PLANNER = "the planner's"
     UNFINISHED = "the schedule's or the planner's; the plan on it was not carried out"
-    A_PERSON = "a person's"
-    ELSEWHERE = "no schedule made this run, or it has started before"
+    PERSON = "a person's"
+    NOT_A_SCHEDULE = "no schedule made this run, or it has started before"
 
 
 def moment(text: str | None) -> datetime | None:
@@ -47,10 +47,10 @@ class Upcoming:
         parameters: what it is called with.
         nominal_start: when it would start without us, in UTC.
         start: when it starts now, in UTC.
-        created: when its row was made.
+        created: when its outcome was made.
         set_at: when its present state was set, None when nobody says.
         plan: what the planner wrote on it, None when nothing.
-        hands: whose ``start`` is.
+        start_owner: whose ``start`` is.
         queue, pool: of its work, None where it has none.
         env: its own ``CARBONAWARE_*`` variables.
         labels: all that it carries.
@@ -67,7 +67,7 @@ class Upcoming:
     created: datetime
     set_at: datetime | None
     plan: Plan | None
-    hands: Hands
+    start_owner: StartOwner
     queue: str | None
     pool: str | None
     env: dict[str, Any]
@@ -98,7 +98,7 @@ def read_upcoming(run: Json) -> Upcoming | None:
     nominal = moment(expected)
     assert nominal is not None  # noqa: S101  expected is not None
     if RESTORED in labels and plan is not None:
-        # The row was made late; the occurrence's own time is on the labels.
+        # The outcome was made late; the occurrence's own time is on the labels.
         nominal = plan.nominal_start
     maker = run.get("created_by") or {}
     by_schedule = maker.get("type") == "SCHEDULE"
@@ -114,7 +114,7 @@ def read_upcoming(run: Json) -> Upcoming | None:
         created=created,
         set_at=moment(state.get("timestamp")),
         plan=plan,
-        hands=_hands(run, plan, nominal=nominal, start=start),
+        start_owner=_start_owner(run, plan, nominal=nominal, start=start),
         queue=run.get("work_queue_id"),
         pool=run.get("work_pool_name"),
         env=carbonaware_among(run.get("job_variables")),
@@ -151,17 +151,19 @@ def carbonaware(env: Any) -> dict[str, Any]:
     }
 
 
-def _hands(run: Json, plan: Plan | None, *, nominal: datetime, start: datetime) -> Hands:
+def _start_owner(
+    run: Json, plan: Plan | None, *, nominal: datetime, start: datetime
+) -> StartOwner:
     state = run["state"]
     ours_made = run.get("auto_scheduled") or RESTORED in (run.get("labels") or {})
     if not ours_made or run.get("run_count") or state.get("name") != "Scheduled":
-        return Hands.ELSEWHERE
+        return StartOwner.NOT_A_SCHEDULE
     at_nominal = abs(start - nominal) <= SAME
     if plan is None or plan.slot_start is None:
-        return Hands.SCHEDULE if at_nominal else Hands.A_PERSON
+        return StartOwner.SCHEDULE if at_nominal else StartOwner.PERSON
     if abs(start - plan.slot_start) <= SAME:
-        return Hands.OURS
-    return Hands.UNFINISHED if _older(run, plan) else Hands.A_PERSON
+        return StartOwner.PLANNER
+    return StartOwner.UNFINISHED if _older(run, plan) else StartOwner.PERSON
 
 
 def _older(run: Json, plan: Plan) -> bool:

@@ -8,12 +8,12 @@ from typing import Any
 
 from carbonaware_prefect.core import Hours
 from carbonaware_prefect.errors import InvalidSettingError
-from carbonaware_prefect.settings import parse_hours, parse_limit, parse_time_zone
+from carbonaware_prefect.settings import parse_bound, parse_hours, parse_time_zone
 
-__all__ = ["parse_limits"]
+__all__ = ["parse_bounds"]
 
 
-def parse_limits(
+def parse_bounds(
     *,
     latest_start: str | time | timedelta | None = None,
     finish_by: str | time | timedelta | None = None,
@@ -34,8 +34,8 @@ def parse_limits(
         InvalidSettingError: (a ValueError) names the argument and what is allowed.
     """
     return {
-        "latest_start": _parsed("latest_start", latest_start, parse_limit),
-        "finish_by": _parsed("finish_by", finish_by, parse_limit),
+        "latest_start": _parsed("latest_start", latest_start, parse_bound),
+        "finish_by": _parsed("finish_by", finish_by, parse_bound),
         "not_between": _parsed("not_between", not_between, parse_hours),
         "time_zone": _parsed("time_zone", time_zone, parse_time_zone),
         "minimum_saving": minimum_saving,

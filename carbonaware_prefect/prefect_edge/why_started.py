@@ -11,13 +11,13 @@ from prefect.client.schemas.objects import State, StateType
 from carbonaware_prefect.labels import PLANNER, Plan
 from carbonaware_prefect.prefect_edge.flow_runs import EARLY, is_move
 
-__all__ = ["EARLY", "SERVER_NAMES", "Start", "why_started"]
+__all__ = ["EARLY", "SERVER_NAMES", "StartCause", "why_started"]
 
 # Names that the server gives to a Scheduled state by itself; they replace no other.
 SERVER_NAMES = {"Late", "AwaitingConcurrencySlot"}
 
 
-class Start(Enum):
+class StartCause(Enum):
     """How a start relates to the plan on the run's labels."""
 
     AT_THE_SLOT = "at the slot that it was moved to"
@@ -25,7 +25,7 @@ class Start(Enum):
     BEFORE_THE_MOVE = "the plan was made, and the run was not moved, or not for good"
 
 
-def why_started(states: Sequence[State[Any]], plan: Plan) -> Start:
+def why_started(states: Sequence[State[Any]], plan: Plan) -> StartCause:
     """What made the run start this time, before its planned slot.
 
     The last Scheduled state tells: ours means that the server started it at the slot (by
@@ -46,13 +46,13 @@ def why_started(states: Sequence[State[Any]], plan: Plan) -> Start:
         elif state.type == StateType.SCHEDULED and state.name not in SERVER_NAMES:
             last, ran_before = state, running
     if is_move(last, plan.slot_start):
-        return Start.AT_THE_SLOT
+        return StartCause.AT_THE_SLOT
     if last is None:
-        return Start.BEFORE_THE_MOVE
+        return StartCause.BEFORE_THE_MOVE
     if not ran_before:
         # The state that the run was created in: the plan came later.
         ahead = plan.decided_by == PLANNER and not is_move(last, plan.nominal_start)
-        return Start.BY_A_PERSON if ahead else Start.BEFORE_THE_MOVE
+        return StartCause.BY_A_PERSON if ahead else StartCause.BEFORE_THE_MOVE
     if last.name == "AwaitingRetry" and not last.message:
-        return Start.BEFORE_THE_MOVE
-    return Start.BY_A_PERSON
+        return StartCause.BEFORE_THE_MOVE
+    return StartCause.BY_A_PERSON

@@ -156,13 +156,13 @@ def test_gap_stays_a_gap() -> None:
     forecast = Forecast.from_intervals(intervals)
 
     assert [(i.start, i.end, value) for i, value in forecast] == intervals
-    assert len(forecast.runs) == 2
+    assert len(forecast.stretches) == 2
     assert len(forecast) == 2
 
 
 def test_intervals_that_touch_make_one_stretch() -> None:
     """Where no time is missing there is no gap."""
-    assert len(hourly(1, 2, 3).runs) == 1
+    assert len(hourly(1, 2, 3).stretches) == 1
 
 
 def test_local_times_are_instants() -> None:

@@ -27,13 +27,13 @@ T0 = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
 
-Piece = tuple[datetime, datetime, float]
+StartRange = tuple[datetime, datetime, float]
 
 
 class Case(NamedTuple):
     """A forecast and what is searched in it."""
 
-    pieces: list[Piece]
+    pieces: list[StartRange]
     earliest: datetime
     latest_start: datetime
     duration: timedelta
@@ -121,7 +121,7 @@ VALUES = st.one_of(
 def cases(draw: st.DrawFn, *, gaps: bool = True) -> Case:
     """Forecasts of up to 14 pieces, windows and durations near their size."""
     unit, start = draw(UNITS), draw(ANCHORS)
-    pieces: list[Piece] = []
+    pieces: list[StartRange] = []
     moment = start
     shapes = st.tuples(
         st.sampled_from([0, 0, 0, 0, 1, 2] if gaps else [0]), st.integers(1, 6), VALUES
@@ -474,7 +474,7 @@ def test_no_whole_slot_is_a_lookup_error() -> None:
 
 
 def test_no_whole_slot_between_gaps() -> None:
-    """Pieces that together would suffice do not, and the error says they are pieces."""
+    """Stretches that together would suffice do not, and the error tells of them."""
     forecast = Forecast.from_intervals(
         [(T0, T0 + HOUR, 1), (T0 + HOUR + MICROSECOND, T0 + 2 * HOUR, 1)]
     )

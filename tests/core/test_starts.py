@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast, Slot, find_slot
-from carbonaware_prefect.core.forecast import Run
+from carbonaware_prefect.core.forecast import Stretch
 from carbonaware_prefect.core.intervals import from_microseconds, to_microseconds
-from carbonaware_prefect.core.starts import Piece, Starts
+from carbonaware_prefect.core.starts import StartRange, Starts
 from carbonaware_prefect.errors import InvalidInputError, NoSlotError
 from tests.core.capacity.instances import HOUR, T0, at, hourly
 
@@ -20,11 +20,11 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Questions(NamedTuple):
-    """A forecast of some microseconds, a length, and windows in pieces to ask for."""
+    """A forecast of some microseconds, a length, and windows in ranges to ask for."""
 
     forecast: Forecast
     length: int
-    windows: list[list[Piece]]
+    windows: list[list[StartRange]]
 
 
 @st.composite
@@ -45,20 +45,20 @@ def questions(draw: st.DrawFn) -> Questions:
     windows = []
     for _ in range(draw(st.integers(1, 6))):
         moments = sorted(draw(ends))
-        pieces = list(zip(moments[::2], moments[1::2], strict=False))
+        ranges = list(zip(moments[::2], moments[1::2], strict=False))
         if draw(st.booleans()):
-            pieces = [(low, low) for low, _ in pieces]
-        windows.append(pieces)
+            ranges = [(low, low) for low, _ in ranges]
+        windows.append(ranges)
     length = draw(st.integers(1, 9))
     return Questions(Forecast.from_intervals(intervals), length, windows)
 
 
-def totals(asked: Questions, pieces: list[Piece]) -> list[tuple[int, int]]:
-    """The total at every covered start of the pieces, with the start."""
+def totals(asked: Questions, ranges: list[StartRange]) -> list[tuple[int, int]]:
+    """The total at every covered start of the ranges, with the start."""
     found = []
-    for low, high in pieces:
+    for low, high in ranges:
         for start in range(low, high + 1):
-            for run in asked.forecast.runs:
+            for run in asked.forecast.stretches:
                 if run.edges[0] <= start and start + asked.length <= run.edges[-1]:
                     total = sum(
                         run.values[run.segment(start + i)] for i in range(asked.length)
@@ -77,8 +77,8 @@ def test_lowest_is_the_best_of_all_starts(asked: Questions) -> None:
     """By walking and from the table: the lowest total, then the earliest start."""
     starts = starts_of(asked)
 
-    for pieces in asked.windows * 3:
-        assert starts.lowest(pieces) == min(totals(asked, pieces), default=None)
+    for ranges in asked.windows * 3:
+        assert starts.lowest(ranges) == min(totals(asked, ranges), default=None)
 
 
 @given(questions(), st.integers(-20, 60))
@@ -88,11 +88,11 @@ def test_below_gives_exactly_the_starts_under_the_ceiling(
     """A start is in the parts if and only if its total is at most the ceiling."""
     starts = starts_of(asked)
 
-    for pieces in asked.windows:
-        parts = starts.below(pieces, ceiling)
+    for ranges in asked.windows:
+        parts = starts.below(ranges, ceiling)
         inside = {start for low, high in parts for start in range(low, high + 1)}
         assert inside == {
-            start for total, start in totals(asked, pieces) if total <= ceiling
+            start for total, start in totals(asked, ranges) if total <= ceiling
         }
         assert all(a[1] < b[0] for a, b in pairwise(parts))
 
@@ -102,10 +102,10 @@ def test_covered_gives_exactly_the_starts_with_a_total(asked: Questions) -> None
     """Where the forecast lacks a moment of the slot, the start is left out."""
     starts = starts_of(asked)
 
-    for pieces in asked.windows:
-        parts = starts.covered(pieces)
+    for ranges in asked.windows:
+        parts = starts.covered(ranges)
         assert [start for low, high in parts for start in range(low, high + 1)] == [
-            start for _, start in totals(asked, pieces)
+            start for _, start in totals(asked, ranges)
         ]
 
 
@@ -114,7 +114,7 @@ def test_total_and_mean_are_the_forecasts(asked: Questions) -> None:
     """Before and after the table is built, and None where a gap is in the way."""
     starts = starts_of(asked)
     duration = asked.length * MICROSECOND
-    moments = [moment for pieces in asked.windows for piece in pieces for moment in piece]
+    moments = [moment for ranges in asked.windows for pair in ranges for moment in pair]
 
     for _ in range(2):
         for moment in moments:
@@ -128,11 +128,11 @@ def test_total_and_mean_are_the_forecasts(asked: Questions) -> None:
 
 @given(questions())
 def test_cleanest_is_the_best_of_find_slot(asked: Questions) -> None:
-    """Over several pieces it is the best slot that `find_slot` has for any of them."""
+    """Over several ranges it is the best slot that `find_slot` has for any of them."""
     starts = starts_of(asked)
 
-    for pieces in asked.windows:
-        windows = [(from_microseconds(a), from_microseconds(b)) for a, b in pieces]
+    for ranges in asked.windows:
+        windows = [(from_microseconds(a), from_microseconds(b)) for a, b in ranges]
         slots: list[Slot] = []
         for low, high in windows:
             try:
@@ -194,7 +194,7 @@ def test_most_is_what_no_total_exceeds() -> None:
 
 def test_any_function_of_time_has_starts() -> None:
     """Runs of integers will do, with no forecast behind them."""
-    starts = Starts([Run((0, 10, 20), (3, 1))], 5)
+    starts = Starts([Stretch((0, 10, 20), (3, 1))], 5)
 
     assert starts.lowest([(0, 20)]) == (5, 10)
 

@@ -13,11 +13,11 @@ from carbonaware_prefect.labels import Plan
 from carbonaware_prefect.planner.decide import (
     Candidate,
     Choice,
-    choose_together,
+    decide_all,
     left_alone,
 )
 from carbonaware_prefect.planner.report import Action
-from carbonaware_prefect.planner.upcoming import Hands, Upcoming
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming
 from carbonaware_prefect.settings import Settings
 
 NOW = datetime(2026, 1, 10, 18, tzinfo=timezone.utc)
@@ -62,7 +62,7 @@ def upcoming(name: str = "run", *, moved_to: datetime | None = None, moves: int 
         created=NOW - 9 * HOUR,
         set_at=NOW - 9 * HOUR,
         plan=None if moved_to is None else plan_to(moved_to, moves),
-        hands=Hands.SCHEDULE if moved_to is None else Hands.OURS,
+        start_owner=StartOwner.SCHEDULE if moved_to is None else StartOwner.PLANNER,
         queue=None,
         pool=None,
         env={},
@@ -90,18 +90,18 @@ def candidate(run: Upcoming, forecast: Forecast, **policy: Any) -> Candidate:
 def choose(*candidates: Candidate, **more: Any) -> list[Choice]:
     """The choices for these."""
     options: dict[str, Any] = {"limits": {}, "occupied": [], "now": NOW, "soonest": NOW}
-    return choose_together(candidates, **(options | more))
+    return decide_all(candidates, **(options | more))
 
 
 def test_a_run_moves_to_its_cleanest_slot() -> None:
-    """The row carries where to, why, and the numbers."""
+    """The outcome carries where to, why, and the numbers."""
     forecast = hourly(300, 300, 300, 300, 100, 300, 300, 300, 300)
     (choice,) = choose(candidate(upcoming(), forecast))
 
     assert choice.start == NOMINAL + HOUR
-    assert choice.row.action is Action.MOVE
-    assert choice.row.reason == "cleaner_slot"
-    assert choice.row.as_document()["saving_percent"] == 66.7
+    assert choice.outcome.action is Action.MOVE
+    assert choice.outcome.reason == "cleaner_slot"
+    assert choice.outcome.as_document()["saving_percent"] == 66.7
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_run_stays_for_too_little(cleanest: float, reason: str) -> None:
     (choice,) = choose(candidate(upcoming(), forecast))
 
     assert choice.start is None
-    assert (choice.row.action, choice.row.reason) == (Action.KEEP, reason)
+    assert (choice.outcome.action, choice.outcome.reason) == (Action.KEEP, reason)
 
 
 def test_no_run_is_put_before_the_soonest_start() -> None:
@@ -137,7 +137,7 @@ def test_a_moved_run_moves_again_for_the_gain(now_best: float, moves: bool) -> N
 
     assert choice.start == (NOMINAL + 2 * HOUR if moves else None)
     if not moves:
-        assert choice.row.reason == "gain_too_small"
+        assert choice.outcome.reason == "gain_too_small"
 
 
 def test_a_run_moves_so_often_and_no_more() -> None:
@@ -147,7 +147,7 @@ def test_a_run_moves_so_often_and_no_more() -> None:
     (choice,) = choose(candidate(run, forecast))
 
     assert choice.start is None
-    assert choice.row.reason == "moved_often_enough"
+    assert choice.outcome.reason == "moved_often_enough"
 
 
 def test_a_moved_run_may_move_back_to_its_nominal_start() -> None:
@@ -157,7 +157,7 @@ def test_a_moved_run_may_move_back_to_its_nominal_start() -> None:
     (choice,) = choose(candidate(run, forecast))
 
     assert choice.start == NOMINAL
-    assert choice.row.reason == "cleanest_now"
+    assert choice.outcome.reason == "cleanest_now"
 
 
 def test_a_gain_over_nothing_is_none() -> None:
@@ -221,7 +221,7 @@ def test_a_run_for_which_there_is_no_room_says_so() -> None:
     (choice,) = choose(run, limits={"pool": 1}, occupied=[taken])
 
     assert choice.start is None
-    assert choice.row.reason == "slots_taken"
+    assert choice.outcome.reason == "slots_taken"
 
 
 def test_a_run_at_its_slot_with_another_plan_on_it_is_written_anew() -> None:
@@ -230,26 +230,30 @@ def test_a_run_at_its_slot_with_another_plan_on_it_is_written_anew() -> None:
     slot = NOMINAL + 2 * HOUR
     there = upcoming(moved_to=slot)
     (as_planned,) = choose(candidate(there, forecast))
-    other = replace(there, plan=plan_to(NOMINAL + HOUR, 1), hands=Hands.UNFINISHED)
+    other = replace(
+        there, plan=plan_to(NOMINAL + HOUR, 1), start_owner=StartOwner.UNFINISHED
+    )
     (relabelled,) = choose(candidate(other, forecast))
 
     assert (as_planned.start, relabelled.start) == (None, slot)
 
 
 @pytest.mark.parametrize(
-    ("hands", "starts_in", "reason"),
+    ("start_owner", "starts_in", "reason"),
     [
-        (Hands.SCHEDULE, 3 * HOUR, None),
-        (Hands.OURS, 3 * HOUR, None),
-        (Hands.UNFINISHED, 3 * HOUR, None),
-        (Hands.A_PERSON, 3 * HOUR, "overridden"),
-        (Hands.ELSEWHERE, 3 * HOUR, "not_scheduled"),
-        (Hands.SCHEDULE, timedelta(minutes=9), "starts_soon"),
+        (StartOwner.SCHEDULE, 3 * HOUR, None),
+        (StartOwner.PLANNER, 3 * HOUR, None),
+        (StartOwner.UNFINISHED, 3 * HOUR, None),
+        (StartOwner.PERSON, 3 * HOUR, "overridden"),
+        (StartOwner.NOT_A_SCHEDULE, 3 * HOUR, "not_scheduled"),
+        (StartOwner.SCHEDULE, timedelta(minutes=9), "starts_soon"),
     ],
 )
-def test_who_is_left_alone(hands: Hands, starts_in: timedelta, reason: str | None) -> None:
+def test_who_is_left_alone(
+    start_owner: StartOwner, starts_in: timedelta, reason: str | None
+) -> None:
     """A person's runs, those of nobody's schedule, and those that start soon."""
-    run = replace(upcoming(), hands=hands, start=NOW + starts_in)
+    run = replace(upcoming(), start_owner=start_owner, start=NOW + starts_in)
     why = left_alone(run, SETTINGS, NOW)
 
     assert (None if why is None else why[0]) == reason

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.planner.policies import Wish, Wishes
-from carbonaware_prefect.planner.upcoming import Hands, Upcoming
+from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming
 from carbonaware_prefect.settings import Settings
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
@@ -30,7 +30,7 @@ def a_run(**env: str) -> Upcoming:
         created=NOW,
         set_at=NOW,
         plan=None,
-        hands=Hands.SCHEDULE,
+        start_owner=StartOwner.SCHEDULE,
         queue=None,
         pool="pool",
         env=env,
@@ -50,18 +50,18 @@ class Ask:
         found: dict[str, Any] | None = self.said.get("block")
         return found
 
-    def wishes(self) -> Wishes:
+    def policies(self) -> RunPolicies:
         variables = {"properties": {"env": {"default": self.said.get("pool")}}}
         given = self.said.get("job_variables", {"env": self.said.get("deployment")})
-        return Wishes(
+        return RunPolicies(
             Settings(**self.said.get("own", {})),
             {"d": {"name": "etl", "job_variables": given}},
             {"pool": {"base_job_template": {"variables": variables}}},
             self._block,
         )
 
-    def wish(self, **env: str) -> Wish:
-        return asyncio.run(self.wishes().of(a_run(**env)))
+    def terms(self, **env: str) -> RunPolicy:
+        return asyncio.run(self.policies().of(a_run(**env)))
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_who_is_heard_first(left: list[str], expected: int) -> None:
     }
     said = {name: everywhere[name] for name in left}
     said.setdefault("own", said.get("planner", {}))
-    wish = Ask(**said).wish(**said.get("run", {}))
+    terms = Ask(**said).terms(**said.get("run", {}))
 
-    assert wish.fault is None
-    assert wish.policy is not None
-    assert wish.policy.window == expected * HOUR
+    assert terms.fault is None
+    assert terms.policy is not None
+    assert terms.policy.window == expected * HOUR
 
 
 def test_an_env_may_be_a_list() -> None:
@@ -104,12 +104,12 @@ def test_an_env_may_be_a_list() -> None:
         ],
         deployment=[{"name": "CARBONAWARE_WINDOW", "value": "2h"}, secret, {"name": []}, 7],
     )
-    wish = ask.wish()
+    terms = ask.terms()
 
-    assert wish.policy is not None
-    assert wish.policy.window == 2 * HOUR
-    assert wish.policy.duration == HOUR * 0.75
-    assert wish.policy.zone is None
+    assert terms.policy is not None
+    assert terms.policy.window == 2 * HOUR
+    assert terms.policy.duration == HOUR * 0.75
+    assert terms.policy.zone is None
 
 
 def test_a_variable_may_stand_alone() -> None:
@@ -122,10 +122,10 @@ def test_a_variable_may_stand_alone() -> None:
             "env": {"CARBONAWARE_DURATION": "1h"},
         },
     )
-    wish = ask.wish()
+    terms = ask.terms()
 
-    assert wish.policy is not None
-    assert (wish.policy.window, wish.policy.duration) == (2 * HOUR, HOUR)
+    assert terms.policy is not None
+    assert (terms.policy.window, terms.policy.duration) == (2 * HOUR, HOUR)
 
 
 def test_a_place_is_taken_as_a_whole() -> None:
@@ -134,36 +134,36 @@ def test_a_place_is_taken_as_a_whole() -> None:
         own={"zone": "DE"},
         deployment={"CARBONAWARE_PROVIDER": "aws", "CARBONAWARE_REGION": "eu-west-3"},
     )
-    wish = ask.wish()
+    terms = ask.terms()
 
-    assert wish.policy is not None
-    assert wish.policy.zone == "FR"
+    assert terms.policy is not None
+    assert terms.policy.zone == "FR"
 
 
 def test_what_a_deployment_may_not_say() -> None:
     """Credentials and URLs are the planner's own: nobody sends its keys elsewhere."""
-    wish = Ask(
+    terms = Ask(
         own={"electricity_maps_key": "mine"},
         deployment={
             "CARBONAWARE_ELECTRICITY_MAPS_KEY": "theirs",
             "CARBONAWARE_ELECTRICITY_MAPS_URL": "http://elsewhere.example",
             "CARBONAWARE_CACHE_DIR": "/elsewhere",
         },
-    ).wish()
+    ).terms()
 
-    assert wish.settings is not None
-    assert wish.settings.electricity_maps_key is not None
-    assert wish.settings.electricity_maps_key.get_secret_value() == "mine"
-    assert wish.settings.electricity_maps_url is None
-    assert wish.settings.cache_dir is None
+    assert terms.settings is not None
+    assert terms.settings.electricity_maps_key is not None
+    assert terms.settings.electricity_maps_key.get_secret_value() == "mine"
+    assert terms.settings.electricity_maps_url is None
+    assert terms.settings.cache_dir is None
 
 
 def test_an_empty_variable_says_nothing() -> None:
     """An empty value leaves what stands below it."""
-    wish = Ask(own={"window": "5h"}, deployment={"CARBONAWARE_WINDOW": " "}).wish()
+    terms = Ask(own={"window": "5h"}, deployment={"CARBONAWARE_WINDOW": " "}).terms()
 
-    assert wish.policy is not None
-    assert wish.policy.window == 5 * HOUR
+    assert terms.policy is not None
+    assert terms.policy.window == 5 * HOUR
 
 
 @pytest.mark.parametrize(
@@ -183,22 +183,22 @@ def test_an_empty_variable_says_nothing() -> None:
 )
 def test_a_wrong_value_is_named(variable: str, value: str) -> None:
     """The deployment, the variable and its value are told; nothing is raised."""
-    wish = Ask(deployment={f"CARBONAWARE_{variable}": value}).wish()
+    terms = Ask(deployment={f"CARBONAWARE_{variable}": value}).terms()
 
-    assert wish.policy is None
-    assert wish.fault is not None
-    assert "'etl'" in wish.fault
-    assert f"CARBONAWARE_{variable}={value!r}" in wish.fault
+    assert terms.policy is None
+    assert terms.fault is not None
+    assert "'etl'" in terms.fault
+    assert f"CARBONAWARE_{variable}={value!r}" in terms.fault
 
 
 def test_a_block_is_read_once() -> None:
     """However many runs name a block, it is asked for once a pass."""
     ask = Ask(deployment={"CARBONAWARE_POLICY": "nightly"}, block={"window": "4h"})
-    wishes = ask.wishes()
+    policies = ask.policies()
 
     async def all_of_them() -> None:
         for window in ("1h", "2h", "3h"):
-            await wishes.of(a_run(CARBONAWARE_WINDOW=window))
+            await policies.of(a_run(CARBONAWARE_WINDOW=window))
 
     asyncio.run(all_of_them())
     assert ask.asked == ["nightly"]

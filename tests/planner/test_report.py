@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 
 
-def a_row(action: Action, fault: str | None = None) -> Row:
-    """A row in which nothing was decided."""
-    return Row(
+def an_outcome(action: Action, fault: str | None = None) -> Outcome:
+    """A outcome in which nothing was decided."""
+    return Outcome(
         run="run",
         name="happy-heron",
         deployment="etl",
@@ -28,7 +28,11 @@ def a_row(action: Action, fault: str | None = None) -> Row:
 REPORT = Report(
     at=NOW,
     dry_run=False,
-    rows=(a_row(Action.MOVE), a_row(Action.MOVE, "locked"), a_row(Action.LEAVE)),
+    outcomes=(
+        an_outcome(Action.MOVE),
+        an_outcome(Action.MOVE, "locked"),
+        an_outcome(Action.LEAVE),
+    ),
 )
 
 

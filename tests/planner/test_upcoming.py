@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.planner.upcoming import RESTORED, Hands, read_upcoming
+from carbonaware_prefect.planner.upcoming import RESTORED, StartOwner, read_upcoming
 
 NOMINAL = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 SLOT = NOMINAL + timedelta(hours=2)
@@ -51,35 +51,35 @@ def a_run(
     } | fields
 
 
-def hands_of(run: dict[str, Any]) -> Hands:
+def owner_of(run: dict[str, Any]) -> StartOwner:
     """Whose its start is."""
     found = read_upcoming(run)
     assert found is not None
-    return found.hands
+    return found.start_owner
 
 
 def test_as_the_schedule_made_it() -> None:
     """At its nominal start and with no plan on it, it is the schedule's."""
-    assert hands_of(a_run()) is Hands.SCHEDULE
+    assert owner_of(a_run()) is StartOwner.SCHEDULE
 
 
 def test_where_the_planner_put_it() -> None:
     """At the slot of its plan it is the planner's."""
     run = a_run(SLOT, set_at=DECIDED + MINUTE, labels=PLANNED)
 
-    assert hands_of(run) is Hands.OURS
+    assert owner_of(run) is StartOwner.PLANNER
 
 
 def test_planned_and_not_moved() -> None:
     """A plan that is newer than the state was not carried out."""
-    assert hands_of(a_run(labels=PLANNED)) is Hands.UNFINISHED
+    assert owner_of(a_run(labels=PLANNED)) is StartOwner.UNFINISHED
 
 
 def test_planned_again_and_not_moved() -> None:
     """At an earlier slot, with a newer plan for another one: not carried out either."""
     run = a_run(SLOT - MINUTE, set_at=DECIDED - MINUTE, labels=PLANNED)
 
-    assert hands_of(run) is Hands.UNFINISHED
+    assert owner_of(run) is StartOwner.UNFINISHED
 
 
 def test_made_while_a_pass_was_reading() -> None:
@@ -87,7 +87,7 @@ def test_made_while_a_pass_was_reading() -> None:
     made = DECIDED + timedelta(seconds=2)
     run = a_run(set_at=made, labels=PLANNED, created=made.isoformat())
 
-    assert hands_of(run) is Hands.UNFINISHED
+    assert owner_of(run) is StartOwner.UNFINISHED
 
 
 @pytest.mark.parametrize("start", [NOMINAL, SLOT + MINUTE])
@@ -95,12 +95,12 @@ def test_somebody_changed_a_moved_run(start: datetime) -> None:
     """A state that is newer than the plan, elsewhere than at its slot: a person's."""
     run = a_run(start, set_at=DECIDED + MINUTE, labels=PLANNED)
 
-    assert hands_of(run) is Hands.A_PERSON
+    assert owner_of(run) is StartOwner.PERSON
 
 
 def test_somebody_changed_a_run_without_a_plan() -> None:
     """Away from its nominal start, and not by us: a person's."""
-    assert hands_of(a_run(SLOT, set_at=DECIDED)) is Hands.A_PERSON
+    assert owner_of(a_run(SLOT, set_at=DECIDED)) is StartOwner.PERSON
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,16 @@ def test_somebody_changed_a_run_without_a_plan() -> None:
 )
 def test_not_for_the_planner(fields: dict[str, Any]) -> None:
     """Made by hand, started before, or on its way to a worker: not the planner's."""
-    assert hands_of(a_run(**fields)) is Hands.ELSEWHERE
+    assert owner_of(a_run(**fields)) is StartOwner.NOT_A_SCHEDULE
 
 
 def test_what_the_task_wrote_is_no_plan_of_the_planner() -> None:
     """A plan of the delay task does not make a start the planner's."""
     labels = PLANNED | {"carbonaware.decided_by": "task"}
 
-    assert hands_of(a_run(SLOT, set_at=DECIDED + MINUTE, labels=labels)) is Hands.A_PERSON
+    assert (
+        owner_of(a_run(SLOT, set_at=DECIDED + MINUTE, labels=labels)) is StartOwner.PERSON
+    )
 
 
 def test_put_back_after_a_redeploy() -> None:
@@ -138,8 +140,13 @@ def test_put_back_after_a_redeploy() -> None:
     found = read_upcoming(run)
 
     assert found is not None
-    assert (found.hands, found.nominal_start, found.schedule, found.restored_from) == (
-        Hands.OURS,
+    assert (
+        found.start_owner,
+        found.nominal_start,
+        found.schedule,
+        found.restored_from,
+    ) == (
+        StartOwner.PLANNER,
         NOMINAL,
         None,
         "the deleted run",
@@ -157,7 +164,7 @@ def test_put_back_after_a_redeploy() -> None:
 )
 def test_labels_that_somebody_broke(labels: dict[str, Any]) -> None:
     """A plan that nobody can read is none."""
-    assert hands_of(a_run(labels=PLANNED | labels)) is Hands.SCHEDULE
+    assert owner_of(a_run(labels=PLANNED | labels)) is StartOwner.SCHEDULE
 
 
 @pytest.mark.parametrize("missing", ["expected_start_time", "created", "deployment_id"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.planner.policies import Wish, Wishes
-from carbonaware_prefect.planner.upcoming import Hands, Upcoming
+from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming
 from carbonaware_prefect.settings import Settings
 from tests.pools.checking import merged
 from tests.pools.examples import Example, change_of, examples
@@ -24,7 +24,7 @@ async def _no_block(_: str) -> Json | None:
     return None
 
 
-def _wish(template: Json, variables: Json) -> Wish:
+def _wish(template: Json, variables: Json) -> RunPolicy:
     """What holds for a run of a pool with that template."""
     run = Upcoming(
         id="run",
@@ -38,13 +38,13 @@ def _wish(template: Json, variables: Json) -> Wish:
         created=NOW,
         set_at=NOW,
         plan=None,
-        hands=Hands.SCHEDULE,
+        start_owner=StartOwner.SCHEDULE,
         queue=None,
         pool="pool",
         env={},
         labels={},
     )
-    wishes = Wishes(
+    wishes = RunPolicies(
         Settings(),
         {"d": {"name": "nightly", "job_variables": variables}},
         {"pool": {"base_job_template": template}},

@@ -12,7 +12,7 @@ from prefect.states import AwaitingRetry, Crashed, Pending, Running, Scheduled
 from carbonaware_prefect.core import Forecast, Policy, Reason
 from carbonaware_prefect.delay.choice import Ask, choose
 from carbonaware_prefect.labels import Plan, labels_for, read_plan
-from carbonaware_prefect.prefect_edge.why_started import Start, why_started
+from carbonaware_prefect.prefect_edge.why_started import StartCause, why_started
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -64,7 +64,7 @@ OURS = "Waiting for cleaner electricity: 14:00-14:30 UTC"
                 at(SLOT, message=OURS),
                 Running(),
             ],
-            Start.AT_THE_SLOT,
+            StartCause.AT_THE_SLOT,
         ),
         # moved, then no worker came for a while
         (
@@ -75,7 +75,7 @@ OURS = "Waiting for cleaner electricity: 14:00-14:30 UTC"
                 at(SLOT, name="Late"),
                 Running(),
             ],
-            Start.AT_THE_SLOT,
+            StartCause.AT_THE_SLOT,
         ),
         # "Run now"
         (
@@ -86,7 +86,7 @@ OURS = "Waiting for cleaner electricity: 14:00-14:30 UTC"
                 at(NOON),
                 Running(),
             ],
-            Start.BY_A_PERSON,
+            StartCause.BY_A_PERSON,
         ),
         # Retry in the UI, from the command line
         (
@@ -97,11 +97,11 @@ OURS = "Waiting for cleaner electricity: 14:00-14:30 UTC"
                 AwaitingRetry(message="Retry from the UI"),
                 Running(),
             ],
-            Start.BY_A_PERSON,
+            StartCause.BY_A_PERSON,
         ),
         (
             [Scheduled(), Running(), Crashed(), Scheduled(message="Retried via CLI")],
-            Start.BY_A_PERSON,
+            StartCause.BY_A_PERSON,
         ),
         # a supervisor after SIGTERM, or a retry of the flow
         (
@@ -112,14 +112,14 @@ OURS = "Waiting for cleaner electricity: 14:00-14:30 UTC"
                 AwaitingRetry(),
                 Running(),
             ],
-            Start.BEFORE_THE_MOVE,
+            StartCause.BEFORE_THE_MOVE,
         ),
         # restarted by its infrastructure between the labels and the move
-        ([Scheduled(), Pending(), Running(), Running()], Start.BEFORE_THE_MOVE),
-        ([], Start.BEFORE_THE_MOVE),
+        ([Scheduled(), Pending(), Running(), Running()], StartCause.BEFORE_THE_MOVE),
+        ([], StartCause.BEFORE_THE_MOVE),
     ],
 )
-def test_why_a_process_started(states: list[State[Any]], expected: Start) -> None:
+def test_why_a_process_started(states: list[State[Any]], expected: StartCause) -> None:
     """The last Scheduled state tells who started the run."""
     assert expected is why_started(told(*states), a_plan())
 

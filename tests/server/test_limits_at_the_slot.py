@@ -122,13 +122,13 @@ class Limits:
             stays,
         )
 
-    def _limit(self, prefix: str = "") -> str:
+    def _bound(self, prefix: str = "") -> str:
         name = f"{prefix}limit-{uuid.uuid4().hex}"
         self.server.call("POST", "/v2/concurrency_limits/", json={"name": name, "limit": 1})
         return name
 
     def _within(self, flow: str = "within") -> Contest:
-        limit = self._limit()
+        limit = self._bound()
         slots = self._slots(f"/v2/concurrency_limits/{limit}")
         contest = self._contest(self.world, f"limits.py:{flow}_flow", slots, limit=limit)
         contest.beaten = waits_inside
@@ -146,7 +146,7 @@ class Limits:
         )
 
     def _tag_moved(self, wait: str = "auto") -> Wait:
-        limit = self._limit("tag:")
+        limit = self._bound("tag:")
         tag = limit.removeprefix("tag:")
         slots = self._slots(f"/v2/concurrency_limits/{limit}")
         run = self.world.run("limits.py:tagged_flow", dip_in=_DIP_IN, tag=tag, wait=wait)

@@ -13,7 +13,7 @@ from rich.text import Text
 from carbonaware_prefect.cli.output import Times, grams, new_table, percent, working
 from carbonaware_prefect.planner.api import TAG, open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["run", "show", "summary"]
@@ -52,24 +52,24 @@ def show(report: Report, console: Console) -> None:
     """The report as a table and a sentence."""
     if not report.deployments:
         console.print(f"No deployment has the tag {TAG!r}: nothing to plan.")
-    if report.rows:
+    if report.outcomes:
         _table(report, console)
     console.print(summary(report))
 
 
 def _table(report: Report, console: Console) -> None:
-    shown = [row.nominal_start for row in report.rows]
+    shown = [row.nominal_start for row in report.outcomes]
     times = Times(shown, narrow=False)
     table = new_table(
         ("Deployment", False), ("Run", False), ("Nominal start", True),
         ("Slot", True), ("gCO2/kWh", True), ("Saving", True), ("Reason", False),
     )  # fmt: skip
-    for row in report.rows:
+    for row in report.outcomes:
         table.add_row(*map(Text, _cells(row, times)))
     console.print(table)
 
 
-def _cells(row: Row, times: Times) -> list[str]:
+def _cells(row: Outcome, times: Times) -> list[str]:
     decision = row.decision
     same = abs((row.start - row.nominal_start).total_seconds()) <= 1
     between = "-"
@@ -88,7 +88,7 @@ def _cells(row: Row, times: Times) -> list[str]:
     ]
 
 
-def _reason(row: Row) -> str:
+def _reason(row: Outcome) -> str:
     # What a person has to mend is told in full.
     return row.sentence if row.reason in {"invalid_setting", "no_place"} else row.reason
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from math import inf
 
-from carbonaware_prefect.core.capacity.timetable import Board, Moves, better
+from carbonaware_prefect.core.capacity.timetable import Moves, Timetable, better
 
 __all__ = ["relieve"]
 
@@ -28,24 +28,24 @@ Hits = tuple[tuple[str, int], ...]
 """Limits and the cells of them that are full where a run would go."""
 
 
-def relieve(board: Board, budget: int) -> int:
+def relieve(timetable: Timetable, budget: int) -> int:
     """Move runs out of overloaded cells, as long as the budget of steps lasts.
 
     Returns:
         What is left of the budget.
     """
     stuck: dict[int, float] = {}
-    for name, load in board.loads.items():
+    for name, load in timetable.loads.items():
         hopeless = 0
         barred: set[tuple[int, int]] = set()
         while (over := load.over & ~hopeless) and budget > 0:
             cell = (over & -over).bit_length() - 1
-            search = _Search(board, barred, stuck)
-            for run in board.holders(name, cell):
+            search = _Search(timetable, barred, stuck)
+            for run in timetable.holders(name, cell):
                 search.root(run)
             chain = search.run(min(budget, _LONGEST))
             budget -= search.steps
-            clash = None if chain is None else _keep(board, chain)
+            clash = None if chain is None else _keep(timetable, chain)
             if chain is None:
                 stuck.update(search.reached())
             elif clash is None:
@@ -59,24 +59,24 @@ def relieve(board: Board, budget: int) -> int:
     return budget
 
 
-def _keep(board: Board, chain: Moves) -> tuple[int, int] | None:
+def _keep(timetable: Timetable, chain: Moves) -> tuple[int, int] | None:
     """Make the moves if that is better; else the move that is in the way of the others."""
     runs = [run for run, _ in chain]
-    old = [(run, board.take(run)) for run in runs]
-    before = board.put_all(old)
+    old = [(run, timetable.take(run)) for run in runs]
+    before = timetable.put_all(old)
     for run in runs:
-        board.take(run)
+        timetable.take(run)
     clash, after = chain[0], (0, 0.0)
     for move in chain:
-        overload, cost = board.put_all([move])
+        overload, cost = timetable.put_all([move])
         if overload:
             clash = move
         after = after[0] + overload, after[1] + cost
     if better(after, before):
         return None
     for run in runs:
-        board.take(run)
-    board.put_all(old)
+        timetable.take(run)
+    timetable.put_all(old)
     return clash
 
 
@@ -87,10 +87,10 @@ class _Search:
     """
 
     def __init__(
-        self, board: Board, barred: set[tuple[int, int]], stuck: dict[int, float]
+        self, timetable: Timetable, barred: set[tuple[int, int]], stuck: dict[int, float]
     ) -> None:
         self.steps = 0
-        self._board = board
+        self._timetable = timetable
         self._barred = barred
         # From where others searched in vain, only a shorter way is worth a look.
         self._distance = dict(stuck)
@@ -104,10 +104,10 @@ class _Search:
 
     def root(self, run: int) -> None:
         """Start from a run: what it gains by leaving its place."""
-        board, places = self._board, self._board.places[run]
-        place = board.at[run]
+        timetable, places = self._timetable, self._timetable.places[run]
+        place = timetable.at[run]
         mask = places.masks[place]
-        over = sum((mask & board.loads[n].over).bit_count() for n in places.resources)
+        over = sum((mask & timetable.loads[n].over).bit_count() for n in places.resources)
         self._reach(run, places.prices[place] - _OVERLOAD * over)
 
     def _reach(self, run: int, distance: float) -> bool:
@@ -140,12 +140,12 @@ class _Search:
 
     def _leave(self, run: int, distance: float) -> None:
         """Look at each place that the run could take instead of its own."""
-        board = self._board
-        places, place = board.places[run], board.at[run]
+        timetable = self._timetable
+        places, place = timetable.places[run], timetable.at[run]
         own = places.masks[place]
         # Without the run, the cells that it fills are free.
         full = [
-            (name, board.loads[name].full & ~(own & ~board.loads[name].over))
+            (name, timetable.loads[name].full & ~(own & ~timetable.loads[name].over))
             for name in places.resources
         ]
         blocked = 0
@@ -168,24 +168,24 @@ class _Search:
 
     def _finish(self, run: int, place: int, distance: float) -> None:
         """A chain that ends here, if it is the best so far."""
-        value = distance - self._board.places[run].prices[place]
+        value = distance - self._timetable.places[run].prices[place]
         if value < self._best:
             self._best, self._end = value, (run, place)
 
     def _push_out(self, run: int, place: int, distance: float, hits: Hits) -> None:
         """One of those who hold the blocked cells would have to go."""
-        board = self._board
+        timetable = self._timetable
         whole = sum([cells.bit_count() for _, cells in hits])
         self._finish(run, place, distance + _OVERLOAD * whole)
         name, cells = max(hits, key=lambda hit: hit[1].bit_count())
-        freed = [(name, cells & ~board.loads[name].over) for name, cells in hits]
-        holders = board.holders(name, (cells & -cells).bit_length() - 1)
+        freed = [(name, cells & ~timetable.loads[name].over) for name, cells in hits]
+        holders = timetable.holders(name, (cells & -cells).bit_length() - 1)
         self.steps += 1 + len(holders) // _HOLDERS
         for other in holders:
             if other in self._done:
                 continue
-            places = board.places[other]
-            mask = places.masks[board.at[other]]
+            places = timetable.places[other]
+            mask = places.masks[timetable.at[other]]
             left = whole
             for name, cells in freed:
                 if name in places.resources:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from carbonaware_prefect.core.capacity.demands import Job
 from carbonaware_prefect.core.capacity.ejection_chains import relieve
 from carbonaware_prefect.core.capacity.exhaust import FEW, exhaust
-from carbonaware_prefect.core.capacity.jobs import Rival
 from carbonaware_prefect.core.capacity.local_search import fill, rearrange
 from carbonaware_prefect.core.capacity.occupancy import Held
 from carbonaware_prefect.core.capacity.prices import Bidder, find_prices
-from carbonaware_prefect.core.capacity.timetable import Board, Grid, Places, candidates
-from carbonaware_prefect.core.starts import Piece
+from carbonaware_prefect.core.capacity.timetable import Grid, Places, Timetable, candidates
+from carbonaware_prefect.core.starts import StartRange
 
-__all__ = ["place_together"]
+__all__ = ["place_jointly"]
 
 # Candidate starts: for each run, and for all together.
 _MOST, _LEAST, _CANDIDATES = 96, 12, 120_000
@@ -27,9 +27,9 @@ _STEPS, _FEWEST_STEPS, _MOST_STEPS = 100, 2_000, 150_000
 _MARGIN = 1.2
 
 
-def place_together(
-    rivals: Sequence[Rival],
-    allowed: Sequence[Sequence[Piece]],
+def place_jointly(
+    jobs: Sequence[Job],
+    allowed: Sequence[Sequence[StartRange]],
     limits: Mapping[str, int],
     held: Sequence[Held],
     plain: tuple[int, int],
@@ -37,38 +37,37 @@ def place_together(
     """A start for each run.
 
     Args:
-        rivals: the runs.
+        jobs: the runs.
         allowed: their allowed starts.
         limits: how many runs may hold each limit at once.
         held: what others hold already.
         plain: overload and cost of some other way to place them.
     """
-    grid = Grid(rivals, allowed)
-    each = max(_LEAST, min(_MOST, _CANDIDATES // len(rivals)))
+    grid = Grid(jobs, allowed)
+    each = max(_LEAST, min(_MOST, _CANDIDATES // len(jobs)))
     starts = [
-        candidates(rival, pieces, each, grid.width)
-        for rival, pieces in zip(rivals, allowed, strict=True)
+        candidates(job, ranges, each, grid.width)
+        for job, ranges in zip(jobs, allowed, strict=True)
     ]
     exact = [
-        [rival.cost(start) for start in own]
-        for rival, own in zip(rivals, starts, strict=True)
+        [job.cost(start) for start in own] for job, own in zip(jobs, starts, strict=True)
     ]
     # The largest difference becomes about a thousand, whatever the intensities.
     unit = max(1, max(own[-1] - own[0] for own in exact) // 1000)
     costs = [[(cost - own[0]) / unit for cost in own] for own in exact]
     room = _room(limits, held, grid)
-    paid = _paid(rivals, starts, costs, room, _target(rivals, exact, plain) / unit, grid)
+    paid = _paid(jobs, starts, costs, room, _target(jobs, exact, plain) / unit, grid)
     places = [
-        _places(rival, own, cost, price, grid)
-        for rival, own, cost, price in zip(rivals, starts, costs, paid, strict=True)
+        _places(job, own, cost, price, grid)
+        for job, own, cost, price in zip(jobs, starts, costs, paid, strict=True)
     ]
-    board = Board(places, limits, held, grid)
-    _mend(board)
-    return [own.starts[k] for own, k in zip(places, board.at, strict=True)]
+    timetable = Timetable(places, limits, held, grid)
+    _mend(timetable)
+    return [own.starts[k] for own, k in zip(places, timetable.at, strict=True)]
 
 
 def _paid(
-    rivals: Sequence[Rival],
+    jobs: Sequence[Job],
     starts: Sequence[Sequence[int]],
     costs: Sequence[Sequence[float]],
     room: Mapping[str, Sequence[float]],
@@ -77,8 +76,8 @@ def _paid(
 ) -> list[list[float]]:
     """The price of each candidate of each run."""
     bidders = [
-        _bidder(rival, own, cost, grid)
-        for rival, own, cost in zip(rivals, starts, costs, strict=True)
+        _bidder(job, own, cost, grid)
+        for job, own, cost in zip(jobs, starts, costs, strict=True)
     ]
     work = sum(map(len, starts)) + len(room) * grid.buckets
     rounds = max(_FEWEST_ROUNDS, min(_ROUNDS, _LOOKS // work))
@@ -86,18 +85,16 @@ def _paid(
     return [bidder.paid(prices) for bidder in bidders]
 
 
-def _bidder(
-    rival: Rival, starts: Sequence[int], costs: Sequence[float], grid: Grid
-) -> Bidder:
-    span = max(1, round(rival.length / grid.bucket))
-    share = rival.length / (span * grid.bucket)
+def _bidder(job: Job, starts: Sequence[int], costs: Sequence[float], grid: Grid) -> Bidder:
+    span = max(1, round(job.length / grid.bucket))
+    share = job.length / (span * grid.bucket)
     last = grid.buckets - span
     return Bidder(
         costs=[cost / share for cost in costs],
         firsts=[min(last, round((s - grid.origin) / grid.bucket)) for s in starts],
         span=span,
         share=share,
-        resources=rival.resources,
+        resources=job.resources,
     )
 
 
@@ -115,7 +112,7 @@ def _room(
 
 
 def _target(
-    rivals: Sequence[Rival],
+    jobs: Sequence[Job],
     exact: Sequence[Sequence[int]],
     value: tuple[int, int],
 ) -> float:
@@ -126,12 +123,12 @@ def _target(
     overload, cost = value
     least = sum(own[0] for own in exact)
     usual = sum(sum(own) // len(own) for own in exact)
-    time = sum(rival.length for rival in rivals)
+    time = sum(job.length for job in jobs)
     return _MARGIN * (cost - least + overload * (usual - least) / time)
 
 
 def _places(
-    rival: Rival,
+    job: Job,
     starts: Sequence[int],
     costs: Sequence[float],
     prices: Sequence[float],
@@ -141,24 +138,24 @@ def _places(
     # Candidates come cheapest first, the nominal start first of equals: sorting keeps that.
     order = sorted(range(len(starts)), key=wants.__getitem__)
     return Places(
-        resources=rival.resources,
+        resources=job.resources,
         starts=[starts[k] for k in order],
-        masks=[grid.mask(starts[k], starts[k] + rival.length) for k in order],
+        masks=[grid.mask(starts[k], starts[k] + job.length) for k in order],
         costs=[costs[k] for k in order],
         prices=[prices[k] for k in order],
         wants=[wants[k] for k in order],
     )
 
 
-def _mend(board: Board) -> None:
-    """All runs on the board, then better and better."""
-    runs = len(board.places)
+def _mend(timetable: Timetable) -> None:
+    """All runs on the timetable, then better and better."""
+    runs = len(timetable.places)
     tries = min(_TRIES * runs, _BASE_TRIES + _TRIES_OF_MANY * runs, _MOST_TRIES)
     steps = max(_FEWEST_STEPS, min(_MOST_STEPS, _STEPS * runs))
-    fill(board)
-    rearrange(board, tries // 3)
-    steps = relieve(board, steps)
-    rearrange(board, tries - tries // 3)
-    relieve(board, steps)
+    fill(timetable)
+    rearrange(timetable, tries // 3)
+    steps = relieve(timetable, steps)
+    rearrange(timetable, tries - tries // 3)
+    relieve(timetable, steps)
     if runs <= FEW:
-        exhaust(board)
+        exhaust(timetable)

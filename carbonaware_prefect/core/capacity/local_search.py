@@ -1,4 +1,4 @@
-"""Place runs on a board one by one, and then small groups of them again in other orders.
+"""Place runs on a timetable one by one, then small groups anew in other orders.
 
 Whoever is placed first has the choice. So the order is what matters: first for all runs,
 then again and again for a few that want about the same hours (large neighbourhood
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from carbonaware_prefect.core.capacity.timetable import Board, better
+from carbonaware_prefect.core.capacity.timetable import Timetable, better
 
 __all__ = ["fill", "rearrange"]
 
@@ -22,36 +22,36 @@ _REVIEW = 256
 _ONE_PLACE, _NO_PLACE = 1e9, 1e18
 
 
-def fill(board: Board) -> None:
+def fill(timetable: Timetable) -> None:
     """Place all runs, one by one, each where it wants to be most of what is left.
 
     Longer runs first, then those that lose most when they don't get what they want.
     """
 
     def urgency(run: int) -> tuple[int, float, int]:
-        wants = board.places[run].wants
+        wants = timetable.places[run].wants
         regret = wants[min(len(wants) - 1, _WISHES)] - wants[0] if wants[1:] else _ONE_PLACE
-        return -board.places[run].masks[0].bit_count(), -regret, run
+        return -timetable.places[run].masks[0].bit_count(), -regret, run
 
-    for run in sorted(range(len(board.places)), key=urgency):
-        full = board.full(run)
-        masks = enumerate(board.places[run].masks)
+    for run in sorted(range(len(timetable.places)), key=urgency):
+        full = timetable.full(run)
+        masks = enumerate(timetable.places[run].masks)
         place = next((k for k, mask in masks if not mask & full), None)
-        board.put(run, board.least(run) if place is None else place)
+        timetable.put(run, timetable.least(run) if place is None else place)
 
 
-def rearrange(board: Board, tries: int) -> None:
-    """Take groups of runs off the board and put them back in other orders."""
+def rearrange(timetable: Timetable, tries: int) -> None:
+    """Take groups of runs off the timetable and put them back in other orders."""
     dice = _dice()
     unhappy: list[int] = []
     for i in range(tries):
         if i % _REVIEW == 0:
-            unhappy = _unhappy(board)
+            unhappy = _unhappy(timetable)
         if not unhappy:
             return
-        group = _group(board, unhappy[next(dice) % len(unhappy)], dice)
+        group = _group(timetable, unhappy[next(dice) % len(unhappy)], dice)
         if len(group) > 1:
-            _reorder(board, group, dice)
+            _reorder(timetable, group, dice)
 
 
 def _dice() -> Iterator[int]:
@@ -62,60 +62,64 @@ def _dice() -> Iterator[int]:
         yield state >> 33
 
 
-def _unhappy(board: Board) -> list[int]:
+def _unhappy(timetable: Timetable) -> list[int]:
     """The runs that are not where they cost least, or in an overloaded cell."""
-    over = {name: load.over for name, load in board.loads.items()}
+    over = {name: load.over for name, load in timetable.loads.items()}
     return [
         run
-        for run, places in enumerate(board.places)
-        if places.costs[board.at[run]] > 0
-        or any(places.masks[board.at[run]] & over[name] for name in places.resources)
+        for run, places in enumerate(timetable.places)
+        if places.costs[timetable.at[run]] > 0
+        or any(places.masks[timetable.at[run]] & over[name] for name in places.resources)
     ]
 
 
-def _group(board: Board, run: int, dice: Iterator[int]) -> list[int]:
+def _group(timetable: Timetable, run: int, dice: Iterator[int]) -> list[int]:
     """The run, and some that are about where it would like to be."""
-    places = board.places[run]
+    places = timetable.places[run]
     mask = places.masks[next(dice) % min(len(places.masks), _WISHES)]
     name = places.resources[next(dice) % len(places.resources)]
-    near = [other for other in board.near(name, mask) if other != run]
+    near = [other for other in timetable.near(name, mask) if other != run]
     group = [run]
     while near and len(group) < _GROUP:
         group.append(near.pop(next(dice) % len(near)))
     return group
 
 
-def _reorder(board: Board, group: list[int], dice: Iterator[int]) -> None:
+def _reorder(timetable: Timetable, group: list[int], dice: Iterator[int]) -> None:
     """Put the group back, roughly those first who have most to lose."""
-    old = [(run, board.take(run)) for run in group]
-    before = board.put_all(old)
+    old = [(run, timetable.take(run)) for run in group]
+    before = timetable.put_all(old)
     for run in group:
-        board.take(run)
+        timetable.take(run)
     by_cost = next(dice) % 2 == 0
     overload, cost = 0, 0.0
     rest = dict.fromkeys(group, 0)
     while rest:
         chosen, place, most = -1, None, -1.0
         for run, tried in rest.items():
-            regret, first = _regret(board, run, tried, by_cost)
+            regret, first = _regret(timetable, run, tried, by_cost)
             rest[run] = tried if first is None else first
             regret *= 512 + next(dice) % 1024
             if regret > most:
                 chosen, place, most = run, first, regret
         del rest[chosen]
-        added = board.put_all([(chosen, board.least(chosen) if place is None else place)])
+        added = timetable.put_all(
+            [(chosen, timetable.least(chosen) if place is None else place)]
+        )
         overload, cost = overload + added[0], cost + added[1]
     if better(before, (overload, cost)):
         for run in group:
-            board.take(run)
-        board.put_all(old)
+            timetable.take(run)
+        timetable.put_all(old)
 
 
-def _regret(board: Board, run: int, tried: int, by_cost: bool) -> tuple[float, int | None]:
+def _regret(
+    timetable: Timetable, run: int, tried: int, by_cost: bool
+) -> tuple[float, int | None]:
     """What a run loses if it gets its second free place and not its first one.
 
     Args:
-        board: the board.
+        timetable: the timetable.
         run: a run that is not on it.
         tried: the places before this one are known not to be free.
         by_cost: whether prices are left out.
@@ -123,8 +127,8 @@ def _regret(board: Board, run: int, tried: int, by_cost: bool) -> tuple[float, i
     Returns:
         The loss, and the first free place if there is one.
     """
-    places = board.places[run]
-    full = board.full(run)
+    places = timetable.places[run]
+    full = timetable.full(run)
     free = (k for k in range(tried, len(places.masks)) if not places.masks[k] & full)
     first = next(free, None)
     second = next(free, None)

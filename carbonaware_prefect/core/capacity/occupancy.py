@@ -6,9 +6,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 
-from carbonaware_prefect.core.capacity.jobs import Rival
-from carbonaware_prefect.core.forecast import Run
-from carbonaware_prefect.core.starts import Piece, Starts
+from carbonaware_prefect.core.capacity.demands import Job
+from carbonaware_prefect.core.forecast import Stretch
+from carbonaware_prefect.core.starts import StartRange, Starts
 
 __all__ = ["Held", "Occupancy"]
 
@@ -32,54 +32,52 @@ class Occupancy:
                 if name in self._uses:
                     self._uses[name].add(start, end, 1)
 
-    def put(self, rival: Rival, start: int) -> None:
+    def put(self, job: Job, start: int) -> None:
         """Let the run hold its limits from ``start`` on."""
-        for name in rival.resources:
-            self._uses[name].add(start, start + rival.length, 1)
+        for name in job.resources:
+            self._uses[name].add(start, start + job.length, 1)
 
-    def take(self, rival: Rival, start: int) -> None:
+    def take(self, job: Job, start: int) -> None:
         """Undo `put`."""
-        for name in rival.resources:
-            self._uses[name].add(start, start + rival.length, -1)
+        for name in job.resources:
+            self._uses[name].add(start, start + job.length, -1)
 
     def overload(self) -> int:
         """The whole overload."""
         return sum(use.excess() for use in self._uses.values())
 
-    def exceeded(self, rival: Rival, start: int) -> tuple[str, ...]:
+    def exceeded(self, job: Job, start: int) -> tuple[str, ...]:
         """Which of its limits are exceeded at some moment of the run from ``start``."""
-        end = start + rival.length
+        end = start + job.length
         return tuple(
             name
-            for name in rival.resources
+            for name in job.resources
             if next(self._uses[name].stretches(start, end, 1), None) is not None
         )
 
-    def added(self, rival: Rival, start: int) -> int:
+    def added(self, job: Job, start: int) -> int:
         """The overload that the run would add at ``start``."""
-        end = start + rival.length
-        return sum(
-            b - a for name in rival.resources for a, b in self._full(name, start, end)
-        )
+        end = start + job.length
+        return sum(b - a for name in job.resources for a, b in self._full(name, start, end))
 
-    def best(self, rival: Rival, allowed: Sequence[Piece]) -> tuple[int, int, int]:
+    def best(self, job: Job, allowed: Sequence[StartRange]) -> tuple[int, int, int]:
         """The place with the least added overload, then the least cost: both, and where.
 
         Args:
-            rival: a run that is not placed.
+            job: a run that is not placed.
             allowed: its allowed starts, at least one.
         """
-        low, high = allowed[0][0], allowed[-1][1] + rival.length
-        full = [list(self._full(name, low, high)) for name in rival.resources]
-        free = list(_free(allowed, merge(*full), rival.length))
+        low, high = allowed[0][0], allowed[-1][1] + job.length
+        full = [list(self._full(name, low, high)) for name in job.resources]
+        free = list(_free(allowed, merge(*full), job.length))
         if free:
-            return (0, *rival.cheapest(free))
-        crowd = Starts([_crowd(full, low, high)], rival.length)
+            return (0, *job.cheapest(free))
+        crowd = Starts([_crowd(full, low, high)], job.length)
         least = crowd.lowest(allowed)
         assert least is not None  # noqa: S101  the crowd covers all allowed starts
-        return (least[0], *rival.cheapest(crowd.below(allowed, least[0])))
+        return (least[0], *job.cheapest(crowd.below(allowed, least[0])))
 
-    def _full(self, name: str, low: int, high: int) -> Iterator[Piece]:
+    def _full(self, name: str, low: int, high: int) -> Iterator[StartRange]:
         return self._uses[name].stretches(low, high, 0)
 
 
@@ -109,7 +107,7 @@ class _Use:
             self._counts.insert(i, self._counts[i - 1])
         return i
 
-    def stretches(self, low: int, high: int, over: int) -> Iterator[Piece]:
+    def stretches(self, low: int, high: int, over: int) -> Iterator[StartRange]:
         """The longest stretches of ``[low, high)`` with ``limit + over`` runs or more."""
         moments, counts, least = self._moments, self._counts, self._limit + over
         i = bisect_right(moments, low) - 1
@@ -134,33 +132,35 @@ class _Use:
         )
 
 
-def _free(allowed: Sequence[Piece], full: Iterable[Piece], length: int) -> Iterator[Piece]:
+def _free(
+    allowed: Sequence[StartRange], full: Iterable[StartRange], length: int
+) -> Iterator[StartRange]:
     """The allowed starts whose slot meets no full stretch.
 
     Args:
-        allowed: pieces in order of time.
+        allowed: ranges in order of time.
         full: stretches in order of time that begin before the last slot ends.
         length: of the slot.
     """
-    pieces = iter(allowed)
-    low, high = next(pieces)
+    ranges = iter(allowed)
+    low, high = next(ranges)
     for begin, end in full:
         # Starts after ``begin - length`` and before ``end`` meet it.
         while low <= begin - length:
             yield low, min(high, begin - length)
             if high > begin - length:
                 break
-            low, high = next(pieces)
+            low, high = next(ranges)
         while high < end:
-            if (piece := next(pieces, None)) is None:
+            if (following := next(ranges, None)) is None:
                 return
-            low, high = piece
+            low, high = following
         low = max(low, end)
     yield low, high
-    yield from pieces
+    yield from ranges
 
 
-def _crowd(full: Sequence[Sequence[Piece]], low: int, high: int) -> Run:
+def _crowd(full: Sequence[Sequence[StartRange]], low: int, high: int) -> Stretch:
     """How many limits are full at each moment, as a function of time."""
     changes = {low: 0, high: 0}
     for stretches in full:
@@ -173,4 +173,4 @@ def _crowd(full: Sequence[Sequence[Piece]], low: int, high: int) -> Run:
     for edge in edges[:-1]:
         count += changes[edge]
         values.append(count)
-    return Run(tuple(edges), tuple(values))
+    return Stretch(tuple(edges), tuple(values))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import accumulate
 
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement, Rival
+from carbonaware_prefect.core.capacity.demands import Demand, Job, Placement
 from carbonaware_prefect.core.capacity.occupancy import Held, Occupancy
 from carbonaware_prefect.core.capacity.spread import spread
 from carbonaware_prefect.core.intervals import Interval, from_microseconds, to_microseconds
@@ -18,7 +18,7 @@ __all__ = ["place"]
 
 
 def place(
-    contenders: Sequence[Contender],
+    demands: Sequence[Demand],
     limits: Mapping[str, int],
     occupied: Sequence[tuple[Interval, tuple[str, ...]]] = (),
 ) -> list[Placement]:
@@ -30,79 +30,79 @@ def place(
     what is guaranteed. Linear in the runs, but for those.
 
     Args:
-        contenders: the runs, each with a key of its own.
+        demands: the runs, each with a key of its own.
         limits: how many runs may hold each limit at once. Names that are not here do not
             limit.
         occupied: runs that cannot be moved, and the limits they hold.
 
     Returns:
-        One placement for each contender, in the same order.
+        One placement for each demand, in the same order.
 
     Raises:
-        InvalidInputError: (a ValueError) two contenders with one key, a limit below 0.
+        InvalidInputError: (a ValueError) two demands with one key, a limit below 0.
     """
-    _check(contenders, limits)
+    _check(demands, limits)
     held = [
         (to_microseconds(at.start), to_microseconds(at.end), names)
         for at, names in occupied
     ]
     placements: dict[str, Placement] = {}
-    limited: list[Rival] = []
-    for rival in _rivals(contenders):
-        start, total = rival.alone
-        placements[rival.key] = _placement(rival, start, total)
-        if start is not None and rival.confine(limits):
-            limited.append(rival)
+    limited: list[Job] = []
+    for job in _rivals(demands):
+        start, total = job.alone
+        placements[job.key] = _placement(job, start, total)
+        if start is not None and job.confine(limits):
+            limited.append(job)
     scarce = _scarce(limited, limits, held)
     holding: dict[str, list[int]] = defaultdict(list)
     for i, (_, _, names) in enumerate(held):
         for name in names:
             holding[name].append(i)
-    for group in _groups([rival for rival in limited if rival.confine(scarce)]):
+    for group in _groups([job for job in limited if job.confine(scarce)]):
         others = {i for name in _names(group) for i in holding[name]}
         placements.update(_compete(group, limits, [held[i] for i in sorted(others)]))
-    return [placements[contender.key] for contender in contenders]
+    return [placements[demand.key] for demand in demands]
 
 
-def _check(contenders: Sequence[Contender], limits: Mapping[str, int]) -> None:
+def _check(demands: Sequence[Demand], limits: Mapping[str, int]) -> None:
     seen: set[str] = set()
-    for contender in contenders:
-        if contender.key in seen:
-            msg = f"two contenders have the key {contender.key!r}; give each its own"
+    for demand in demands:
+        if demand.key in seen:
+            msg = f"two demands have the key {demand.key!r}; give each its own"
             raise InvalidInputError(msg)
-        seen.add(contender.key)
+        seen.add(demand.key)
     for name, limit in limits.items():
         if limit < 0:
             msg = f"limit {name!r} must be 0 or more, got {limit!r}"
             raise InvalidInputError(msg)
 
 
-def _rivals(contenders: Sequence[Contender]) -> Iterator[Rival]:
-    """All contenders, those with the same forecast and duration one after another.
+def _rivals(demands: Sequence[Demand]) -> Iterator[Job]:
+    """All demands, those with the same forecast and duration one after another.
 
     So what is known of the starts of one group can be forgotten before the next.
     """
-    groups: dict[tuple[int, timedelta], list[Contender]] = defaultdict(list)
-    for contender in contenders:
+    groups: dict[tuple[int, timedelta], list[Demand]] = defaultdict(list)
+    for demand in demands:
         # Equal forecasts that are two objects only cost time; comparing them would more.
-        groups[id(contender.forecast), contender.duration].append(contender)
+        groups[id(demand.forecast), demand.duration].append(demand)
     for (_, duration), group in groups.items():
         starts = Starts.of(group[0].forecast, duration)
-        for contender in group:
-            yield Rival(contender, starts)
+        for demand in group:
+            yield Job(demand, starts)
 
 
 def _placement(
-    rival: Rival,
+    job: Job,
     start: int | None,
     total: int | None,
     *,
     displaced: bool = False,
     exceeded: tuple[str, ...] = (),
 ) -> Placement:
-    nominal, scale = rival.nominal_total, rival.starts.scale
+    nominal, scale = job.nominal_total, job.starts.scale
     return Placement(
-        key=rival.key,
+        key=job.key,
         start=None if start is None else from_microseconds(start),
         mean_intensity=None if total is None else total / scale,
         intensity_nominal=None if nominal is None else nominal / scale,
@@ -112,13 +112,13 @@ def _placement(
 
 
 def _scarce(
-    rivals: Sequence[Rival], limits: Mapping[str, int], held: Sequence[Held]
+    jobs: Sequence[Job], limits: Mapping[str, int], held: Sequence[Held]
 ) -> set[str]:
     """The limits that could be exceeded, wherever the runs start."""
     wanted: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for rival in rivals:
-        first, end = rival.reach()
-        for name in rival.resources:
+    for job in jobs:
+        first, end = job.reach()
+        for name in job.resources:
             wanted[name] += ((first, 1), (end, -1))
     for start, end, names in held:
         for name in names:
@@ -132,7 +132,7 @@ def _scarce(
     }
 
 
-def _groups(rivals: Sequence[Rival]) -> Iterator[list[Rival]]:
+def _groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     """Runs that could be in each other's way, directly or through others."""
     leader: dict[str, str] = {}
 
@@ -141,16 +141,16 @@ def _groups(rivals: Sequence[Rival]) -> Iterator[list[Rival]]:
             leader[name] = name = leader[above]
         return name
 
-    for rival in rivals:
-        for name in rival.resources:
-            leader[lead(name)] = lead(rival.resources[0])
-    groups: dict[str, list[Rival]] = defaultdict(list)
-    for rival in sorted(rivals, key=Rival.reach):
-        groups[lead(rival.resources[0])].append(rival)
+    for job in jobs:
+        for name in job.resources:
+            leader[lead(name)] = lead(job.resources[0])
+    groups: dict[str, list[Job]] = defaultdict(list)
+    for job in sorted(jobs, key=Job.reach):
+        groups[lead(job.resources[0])].append(job)
     for group in groups.values():
         begun, until = 0, group[0].reach()[1]
-        for i, rival in enumerate(group):
-            first, end = rival.reach()
+        for i, job in enumerate(group):
+            first, end = job.reach()
             if first >= until:
                 yield group[begun:i]
                 begun = i
@@ -158,37 +158,37 @@ def _groups(rivals: Sequence[Rival]) -> Iterator[list[Rival]]:
         yield group[begun:]
 
 
-def _names(rivals: Sequence[Rival]) -> set[str]:
-    return {name for rival in rivals for name in rival.resources}
+def _names(jobs: Sequence[Job]) -> set[str]:
+    return {name for job in jobs for name in job.resources}
 
 
 def _compete(
-    group: list[Rival], limits: Mapping[str, int], held: Sequence[Held]
+    group: list[Job], limits: Mapping[str, int], held: Sequence[Held]
 ) -> dict[str, Placement]:
     """The placements of runs that could be in each other's way."""
-    rivals = sorted(group, key=lambda rival: rival.key)
-    shared = {name: limits[name] for name in sorted(_names(rivals))}
-    first = min(rival.reach()[0] for rival in rivals)
-    end = max(rival.reach()[1] for rival in rivals)
+    jobs = sorted(group, key=lambda job: job.key)
+    shared = {name: limits[name] for name in sorted(_names(jobs))}
+    first = min(job.reach()[0] for job in jobs)
+    end = max(job.reach()[1] for job in jobs)
     others = [other for other in held if other[0] < end and first < other[1]]
-    alone = [start for rival in rivals if (start := rival.alone[0]) is not None]
+    alone = [start for job in jobs if (start := job.alone[0]) is not None]
     occupancy = Occupancy(shared, others)
     before = occupancy.overload()
-    for rival, start in zip(rivals, alone, strict=True):
-        occupancy.put(rival, start)
+    for job, start in zip(jobs, alone, strict=True):
+        occupancy.put(job, start)
     if occupancy.overload() == before:
         return {}
-    chosen = spread(rivals, shared, others)
+    chosen = spread(jobs, shared, others)
     occupancy = Occupancy(shared, others)
-    for rival, start in zip(rivals, chosen, strict=True):
-        occupancy.put(rival, start)
+    for job, start in zip(jobs, chosen, strict=True):
+        occupancy.put(job, start)
     return {
-        rival.key: _placement(
-            rival,
+        job.key: _placement(
+            job,
             start,
-            rival.starts.total(start),
+            job.starts.total(start),
             displaced=start != own,
-            exceeded=occupancy.exceeded(rival, start),
+            exceeded=occupancy.exceeded(job, start),
         )
-        for rival, start, own in zip(rivals, chosen, alone, strict=True)
+        for job, start, own in zip(jobs, chosen, alone, strict=True)
     }

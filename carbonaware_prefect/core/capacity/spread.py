@@ -34,10 +34,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from carbonaware_prefect.core.capacity.jobs import Rival
-from carbonaware_prefect.core.capacity.joint import place_together
+from carbonaware_prefect.core.capacity.demands import Job
+from carbonaware_prefect.core.capacity.joint import place_jointly
 from carbonaware_prefect.core.capacity.occupancy import Held, Occupancy
-from carbonaware_prefect.core.starts import Piece
+from carbonaware_prefect.core.starts import StartRange
 
 __all__ = ["spread"]
 
@@ -45,45 +45,45 @@ _POLISH = 3
 
 
 def spread(
-    rivals: Sequence[Rival], limits: Mapping[str, int], held: Sequence[Held]
+    jobs: Sequence[Job], limits: Mapping[str, int], held: Sequence[Held]
 ) -> list[int]:
-    """A start for each of the rivals, in microseconds since 1970.
+    """A start for each of the jobs, in microseconds since 1970.
 
     Args:
-        rivals: the runs, in order of their keys, each with a start that it may choose.
+        jobs: the runs, in order of their keys, each with a start that it may choose.
             Their resources are names of limits, at least one.
         limits: how many runs may hold each limit at once.
         held: what others hold already.
     """
-    scale = max(rival.scale() for rival in rivals)
-    for rival in rivals:
-        rival.weigh(scale)
-    allowed = [rival.allowed() for rival in rivals]
-    plain = _one_by_one(rivals, allowed, Occupancy(limits, held))
-    value = _value(rivals, plain, limits, held)
-    joint = place_together(rivals, allowed, limits, held, value)
-    best = joint if _value(rivals, joint, limits, held) < value else plain
-    return _polished(rivals, allowed, best, Occupancy(limits, held))
+    scale = max(job.scale() for job in jobs)
+    for job in jobs:
+        job.weigh(scale)
+    allowed = [job.allowed() for job in jobs]
+    plain = _one_by_one(jobs, allowed, Occupancy(limits, held))
+    value = _value(jobs, plain, limits, held)
+    joint = place_jointly(jobs, allowed, limits, held, value)
+    best = joint if _value(jobs, joint, limits, held) < value else plain
+    return _polished(jobs, allowed, best, Occupancy(limits, held))
 
 
 def _one_by_one(
-    rivals: Sequence[Rival], allowed: Sequence[Sequence[Piece]], occupancy: Occupancy
+    jobs: Sequence[Job], allowed: Sequence[Sequence[StartRange]], occupancy: Occupancy
 ) -> list[int]:
     """Each run in its turn takes the best place that is left."""
 
     def turn(i: int) -> tuple[int, int]:
-        nominal = rivals[i].nominal
+        nominal = jobs[i].nominal
         return (allowed[i][0][0] if nominal is None else nominal), i
 
-    at = [0] * len(rivals)
-    for i in sorted(range(len(rivals)), key=turn):
-        _, _, at[i] = occupancy.best(rivals[i], allowed[i])
-        occupancy.put(rivals[i], at[i])
+    at = [0] * len(jobs)
+    for i in sorted(range(len(jobs)), key=turn):
+        _, _, at[i] = occupancy.best(jobs[i], allowed[i])
+        occupancy.put(jobs[i], at[i])
     return at
 
 
 def _value(
-    rivals: Sequence[Rival],
+    jobs: Sequence[Job],
     at: Sequence[int],
     limits: Mapping[str, int],
     held: Sequence[Held],
@@ -91,32 +91,32 @@ def _value(
     """Overload and cost, exact."""
     occupancy = Occupancy(limits, held)
     cost = 0
-    for rival, start in zip(rivals, at, strict=True):
-        occupancy.put(rival, start)
-        cost += rival.cost(start)
+    for job, start in zip(jobs, at, strict=True):
+        occupancy.put(job, start)
+        cost += job.cost(start)
     return occupancy.overload(), cost
 
 
 def _polished(
-    rivals: Sequence[Rival],
-    allowed: Sequence[Sequence[Piece]],
+    jobs: Sequence[Job],
+    allowed: Sequence[Sequence[StartRange]],
     at: list[int],
     occupancy: Occupancy,
 ) -> list[int]:
     """Move single runs to better free places while there are any."""
-    for rival, start in zip(rivals, at, strict=True):
-        occupancy.put(rival, start)
-    least = [rival.cheapest(own)[0] for rival, own in zip(rivals, allowed, strict=True)]
+    for job, start in zip(jobs, at, strict=True):
+        occupancy.put(job, start)
+    least = [job.cheapest(own)[0] for job, own in zip(jobs, allowed, strict=True)]
     rounds, changed = 0, True
     while changed and rounds < _POLISH:
         before = list(at)
-        for i, rival in enumerate(rivals):
-            occupancy.take(rival, at[i])
-            now = occupancy.added(rival, at[i]), rival.cost(at[i])
+        for i, job in enumerate(jobs):
+            occupancy.take(job, at[i])
+            now = occupancy.added(job, at[i]), job.cost(at[i])
             if now > (0, least[i]):
-                overload, cost, start = occupancy.best(rival, allowed[i])
+                overload, cost, start = occupancy.best(job, allowed[i])
                 if (overload, cost) < now:
                     at[i] = start
-            occupancy.put(rival, at[i])
+            occupancy.put(job, at[i])
         rounds, changed = rounds + 1, at != before
     return at

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from carbonaware_prefect.core.capacity.jobs import Rival
+from carbonaware_prefect.core.capacity.demands import Job
 from carbonaware_prefect.core.capacity.occupancy import Held
-from carbonaware_prefect.core.starts import Piece
+from carbonaware_prefect.core.starts import StartRange
 
-__all__ = ["Board", "Grid", "Moves", "Places", "Value", "better", "candidates"]
+__all__ = ["Grid", "Moves", "Places", "Timetable", "Value", "better", "candidates"]
 
 Moves = list[tuple[int, int]]
 """Runs and the places they take, by their numbers."""
@@ -53,16 +53,17 @@ class Grid:
     starts and ends of windows; then the grid is exact. Else it errs on the safe side.
     """
 
-    def __init__(self, rivals: Sequence[Rival], allowed: Sequence[Sequence[Piece]]) -> None:
-        first = min(pieces[0][0] for pieces in allowed)
+    def __init__(
+        self, jobs: Sequence[Job], allowed: Sequence[Sequence[StartRange]]
+    ) -> None:
+        first = min(ranges[0][0] for ranges in allowed)
         end = max(
-            pieces[-1][1] + rival.length
-            for rival, pieces in zip(rivals, allowed, strict=True)
+            ranges[-1][1] + job.length for job, ranges in zip(jobs, allowed, strict=True)
         )
         unit = 0
-        for rival in rivals:
-            ends = (moment for piece in rival.pieces for moment in piece)
-            unit = gcd(unit, rival.length, rival.nominal or 0, *ends)
+        for job in jobs:
+            ends = (moment for pair in job.ranges for moment in pair)
+            unit = gcd(unit, job.length, job.nominal or 0, *ends)
         self.width = max(
             max((w for w in _WIDTHS if unit % w == 0), default=_WIDTHS[0]),
             _wide_enough(end - first, _CELLS, _WIDTHS[0]),
@@ -98,26 +99,24 @@ def _wide_enough(span: int, most: int, unit: int) -> int:
     return next(fitting, _WIDTHS[-1])
 
 
-def candidates(rival: Rival, pieces: Sequence[Piece], most: int, width: int) -> list[int]:
+def candidates(job: Job, ranges: Sequence[StartRange], most: int, width: int) -> list[int]:
     """Starts worth trying, the cheapest first: in even steps, and the best of all.
 
     Args:
-        rival: the run.
-        pieces: its allowed starts.
+        job: the run.
+        ranges: its allowed starts.
         most: about how many.
         width: the least step.
     """
-    span = sum(high - low for low, high in pieces)
+    span = sum(high - low for low, high in ranges)
     step = max(width, _wide_enough(span, most, _WIDTHS[0]))
-    chosen = {rival.cheapest(pieces)[1]}
-    for low, high in pieces:
+    chosen = {job.cheapest(ranges)[1]}
+    for low, high in ranges:
         marks = range(low + -low % step, high + 1, step)
-        chosen.update(marks or (rival.cheapest([(low, high)])[1],))
-    if rival.nominal is not None:
-        chosen.add(rival.nominal)
-    return sorted(
-        chosen, key=lambda start: (rival.cost(start), start != rival.nominal, start)
-    )
+        chosen.update(marks or (job.cheapest([(low, high)])[1],))
+    if job.nominal is not None:
+        chosen.add(job.nominal)
+    return sorted(chosen, key=lambda start: (job.cost(start), start != job.nominal, start))
 
 
 @dataclass(slots=True)
@@ -136,7 +135,7 @@ class Places:
     wants: list[float]
 
 
-class Board:
+class Timetable:
     """Which run is at which place, and who holds which cells of each limit."""
 
     def __init__(
@@ -185,7 +184,7 @@ class Board:
         return place
 
     def put_all(self, moves: Moves) -> Value:
-        """Put runs on the board; the overload and the cost that they add."""
+        """Put runs on the timetable; the overload and the cost that they add."""
         overload, cost = 0, 0.0
         for run, place in moves:
             overload += self.added(run, place)
@@ -208,7 +207,7 @@ class Board:
         return sorted(found)
 
     def full(self, run: int) -> int:
-        """The cells that are full for a run which is not on the board."""
+        """The cells that are full for a run which is not on the timetable."""
         cells = 0
         for name in self.places[run].resources:
             cells |= self.loads[name].full

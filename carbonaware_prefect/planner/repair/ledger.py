@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from carbonaware_prefect.planner.api import Api, Json
-from carbonaware_prefect.planner.upcoming import SAME, Hands, Upcoming, moment
+from carbonaware_prefect.planner.upcoming import SAME, StartOwner, Upcoming, moment
 
 __all__ = [
     "KEY",
@@ -165,18 +165,18 @@ class Ledger:
     meant: Mapping[str, Sequence[tuple[datetime, datetime]]] = field(default_factory=dict)
 
     def recognise(self, run: Upcoming) -> Upcoming:
-        """The same run, in the planner's hands where a person's turn out to be those.
+        """The same run, in the planner's start_owner where a person's turn out to be those.
 
         Of two planners that decide at once, one may write its labels on a run last and
         the other its state. The labels then tell of another start than the run's, and
         the state is newer than they are, as if a person had set it.
         """
-        if run.hands is not Hands.A_PERSON or run.set_at is None:
+        if run.start_owner is not StartOwner.PERSON or run.set_at is None:
             return run
         for start, planned in self.meant.get(run.id, ()):
             in_time = -_CLOCKS_APART <= run.set_at - planned <= _CARRIED_OUT
             if in_time and abs(run.start - start) <= SAME:
-                return replace(run, hands=Hands.UNFINISHED)
+                return replace(run, start_owner=StartOwner.UNFINISHED)
         return run
 
     def differs(self, waiting: Mapping[str, Entry]) -> bool:

@@ -1,4 +1,4 @@
-"""The planner as a nurse: what a redeploy deleted, what crashed, what came twice."""
+"""The planner as a repairs: what a redeploy deleted, what crashed, what came twice."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from carbonaware_prefect.planner.repair.ledger import (
     write_ledger,
 )
 from carbonaware_prefect.planner.repair.redeploys import deployment_of, judge, put_back
-from carbonaware_prefect.planner.report import Action, Row
-from carbonaware_prefect.planner.upcoming import Hands, Upcoming, moment
+from carbonaware_prefect.planner.report import Action, Outcome
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming, moment
 
-__all__ = ["Nurse"]
+__all__ = ["Repairs"]
 
 # A run that started before its nominal start is remembered until that has surely passed.
 _PASSED = timedelta(minutes=2)
 # What another planner has written down and not done after this, it will not do.
 _UNDER_WAY = timedelta(minutes=10)
-_OURS = {Hands.OURS, Hands.UNFINISHED}
-_AHEAD = _OURS | {Hands.SCHEDULE}
+_OURS = {StartOwner.PLANNER, StartOwner.UNFINISHED}
+_AHEAD = _OURS | {StartOwner.SCHEDULE}
 
 
-class Nurse:
+class Repairs:
     """Finds what went wrong with runs that were moved, and mends it.
 
     `look` only reads; `write` and `treat` change things.
@@ -62,13 +62,13 @@ class Nurse:
         self._undecided: list[Entry] = []
         self._twice: list[tuple[Upcoming, Entry]] = []
         self._crashes: list[Crash] = []
-        self._rows: list[Row] = []
+        self._outcomes: list[Outcome] = []
 
     async def look(self, ledger: Ledger) -> None:
         """Compare what was written down with what is there."""
         self._ledger = ledger
         for run in self._runs.values():
-            if run.hands in _OURS and run.plan is not None:
+            if run.start_owner in _OURS and run.plan is not None:
                 known = ledger.waiting.get(run.id)
                 self._waiting[run.id] = entry_for(
                     run,
@@ -95,12 +95,15 @@ class Nurse:
         run = self._runs.get(entry.run)
         if run is None:
             return False
-        if run.hands is Hands.SCHEDULE and self._now - entry.moved_at < _UNDER_WAY:
+        if (
+            run.start_owner is StartOwner.SCHEDULE
+            and self._now - entry.moved_at < _UNDER_WAY
+        ):
             # Another planner is about to move it.
             self._waiting[entry.run] = entry
-        elif run.hands is not Hands.SCHEDULE and entry.nominal_start > self._now:
+        elif run.start_owner is not StartOwner.SCHEDULE and entry.nominal_start > self._now:
             # Once it has started, a redeploy may make the same occurrence again.
-            theirs = entry.theirs or run.hands is Hands.A_PERSON
+            theirs = entry.theirs or run.start_owner is StartOwner.PERSON
             self._waiting[entry.run] = replace(entry, theirs=theirs)
         else:
             self._settle(entry, "its start is no more the planner's")
@@ -139,7 +142,7 @@ class Nurse:
             (self._lost if verdict.restore else self._undecided).append(entry)
 
     async def _made_anew(self, entry: Entry) -> bool:
-        """Whether its occurrence has a row that was made after the move."""
+        """Whether its occurrence has a outcome that was made after the move."""
         for run in await self._api.runs_at(entry.deployment, entry.nominal_start):
             created = moment(run.get("created"))
             if created is not None and created > entry.moved_at:
@@ -162,7 +165,7 @@ class Nurse:
     def _is_waiting(self, entry: Entry) -> bool:
         """Whether its run lies ahead as planned; then a redeploy would have deleted it."""
         run = self._runs.get(entry.run)
-        return run is not None and run.hands in _AHEAD
+        return run is not None and run.start_owner in _AHEAD
 
     def _twins(self, entry: Entry) -> list[Upcoming]:
         taken = self.started_already
@@ -175,7 +178,7 @@ class Nurse:
         return (
             run.deployment == entry.deployment
             and abs(run.nominal_start - entry.nominal_start) <= EXACTLY
-            and run.hands is Hands.SCHEDULE
+            and run.start_owner is StartOwner.SCHEDULE
             # As long as its schedule keeps its id, Prefect makes no occurrence twice.
             and entry.schedule not in schedules
         )
@@ -211,7 +214,7 @@ class Nurse:
             await self._cancel(run, entry)
         for crash in self._crashes:
             fault = await move_again(self._api, crash, self._now)
-            self._rows.append(self._crash_row(crash, fault))
+            self._outcomes.append(self._crash_outcome(crash, fault))
         if self._lost or self._twice:
             await self._write(flow_run)
 
@@ -228,7 +231,7 @@ class Nurse:
             self._settle(entry, f"put back as run {new.run}")
             self._waiting[new.run] = new
             entry = new
-        self._rows.append(self._lost_row(entry, fault))
+        self._outcomes.append(self._lost_outcome(entry, fault))
 
     async def _cancel(self, run: Upcoming, entry: Entry) -> None:
         message = (
@@ -246,21 +249,21 @@ class Nurse:
             if any(result["status"] != "ACCEPT" for result in results):
                 fault = "the server refused to cancel it"
         if fault is None:
-            # The row stays, so this schedule makes no other; nor is one looked for.
+            # The outcome stays, so this schedule makes no other; nor is one looked for.
             self._waiting[entry.run] = replace(entry, schedule=run.schedule)
-        self._rows.append(self._twin_row(run, message, fault))
+        self._outcomes.append(self._twin_outcome(run, message, fault))
 
-    def rows(self) -> list[Row]:
+    def outcomes(self) -> list[Outcome]:
         """What was mended; before `treat`, what would be."""
-        if self._rows:
-            return self._rows
-        lost = [self._lost_row(entry, None) for entry in self._lost]
+        if self._outcomes:
+            return self._outcomes
+        lost = [self._lost_outcome(entry, None) for entry in self._lost]
         because = "Its occurrence has a run already"
-        twice = [self._twin_row(run, because, None) for run, _ in self._twice]
-        return lost + twice + [self._crash_row(crash, None) for crash in self._crashes]
+        twice = [self._twin_outcome(run, because, None) for run, _ in self._twice]
+        return lost + twice + [self._crash_outcome(crash, None) for crash in self._crashes]
 
-    def _lost_row(self, entry: Entry, fault: str | None) -> Row:
-        return Row(
+    def _lost_outcome(self, entry: Entry, fault: str | None) -> Outcome:
+        return Outcome(
             run=entry.run,
             name=entry.name,
             deployment=str(self._deployments[entry.deployment]["name"]),
@@ -272,8 +275,8 @@ class Nurse:
             fault=fault,
         )
 
-    def _twin_row(self, run: Upcoming, sentence: str, fault: str | None) -> Row:
-        return Row(
+    def _twin_outcome(self, run: Upcoming, sentence: str, fault: str | None) -> Outcome:
+        return Outcome(
             run=run.id,
             name=run.name,
             deployment=str(self._deployments[run.deployment]["name"]),
@@ -285,12 +288,12 @@ class Nurse:
             fault=fault,
         )
 
-    def _crash_row(self, crash: Crash, fault: str | None) -> Row:
+    def _crash_outcome(self, crash: Crash, fault: str | None) -> Outcome:
         known = self._deployments.get(crash.run["deployment_id"]) or {}
         reason, until = "crashed_while_leaving", "its process could leave"
         if crash.starting:
             reason, until = "crashed_while_starting", "its work began"
-        return Row(
+        return Outcome(
             run=crash.run["id"],
             name=crash.run["name"],
             deployment=str(known.get("name", "")),

@@ -41,18 +41,18 @@ from carbonaware_prefect.errors import (
 from carbonaware_prefect.sources.http.peer import Peer
 from carbonaware_prefect.sources.http.status import error_of, retry_after
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "ask"]
+__all__ = ["DEFAULT_BUDGET", "FetchBudget", "ask"]
 
 _JITTER = random.SystemRandom()
 _HTTPCORE_PARTS = ("connection", "http11", "http2", "proxy", "socks")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class FetchBudget:
     """How long and how much a source may take.
 
     Attributes:
-        budget: for all attempts and pauses together.
+        total: for all attempts and pauses together.
         attempt: for one attempt, from the host name to the last byte.
         retries: how often at most a source that gave no answer is asked again.
         pause: before the first retry, give or take half; doubled before the second.
@@ -60,7 +60,7 @@ class Limits:
             are about 80 kB.
     """
 
-    budget: timedelta = timedelta(seconds=10)
+    total: timedelta = timedelta(seconds=10)
     attempt: timedelta = timedelta(seconds=5)
     retries: int = 2
     pause: timedelta = timedelta(milliseconds=300)
@@ -69,27 +69,27 @@ class Limits:
     def __post_init__(self) -> None:
         nothing = timedelta(0)
         if (
-            self.budget <= nothing
+            self.total <= nothing
             or self.attempt <= nothing
             or self.pause < nothing
             or self.retries not in (0, 1, 2)
             or self.body_bytes < 1
         ):
             msg = (
-                "the limits of a source need a positive budget, attempt and body_bytes, "
+                "the budget of a source needs a positive total, attempt and body_bytes, "
                 f"a pause that is not negative and at most two retries, got {self}"
             )
             raise InvalidSettingError(msg)
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_BUDGET = FetchBudget()
 
 
 def ask(
     request: httpx.Request,
     *,
     peer: Peer,
-    limits: Limits,
+    budget: FetchBudget,
     auth: httpx.Auth | None = None,
 ) -> object:
     """The JSON that the peer answers with.
@@ -98,11 +98,11 @@ def ask(
         NoForecastError: the peer knows no such place or has nothing (204, 404).
         SourceError: anything else that is no JSON under status 200.
     """
-    deadline = time.monotonic() + limits.budget.total_seconds()
-    pause = limits.pause.total_seconds()
-    for retries_left in range(limits.retries, -1, -1):
-        seconds = min(limits.attempt.total_seconds(), deadline - time.monotonic())
-        attempt = _Attempt(request, peer, limits, auth, seconds)
+    deadline = time.monotonic() + budget.total.total_seconds()
+    pause = budget.pause.total_seconds()
+    for retries_left in range(budget.retries, -1, -1):
+        seconds = min(budget.attempt.total_seconds(), deadline - time.monotonic())
+        attempt = _Attempt(request, peer, budget, auth, seconds)
         try:
             return attempt.run()
         except SourceUnreachableError:
@@ -164,7 +164,7 @@ class _Attempt:
         self,
         request: httpx.Request,
         peer: Peer,
-        limits: Limits,
+        budget: FetchBudget,
         auth: httpx.Auth | None,
         seconds: float,
     ) -> None:
@@ -172,7 +172,7 @@ class _Attempt:
         self.told_to_wait = False
         self._seconds = seconds
         self._peer = peer
-        self._limits = limits
+        self._budget = budget
         self._auth = auth
         self._request = httpx.Request(
             request.method,
@@ -234,8 +234,8 @@ class _Attempt:
         response.stream = _Body(response.stream, self)
 
     def check_size(self, size: int) -> None:
-        if size > self._limits.body_bytes:
-            limit = f"{self._limits.body_bytes:,} bytes"
+        if size > self._budget.body_bytes:
+            limit = f"{self._budget.body_bytes:,} bytes"
             msg = f"{self._peer.title} answered with more than {limit}"
             raise SourceMalformedError(msg)
 

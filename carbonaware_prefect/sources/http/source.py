@@ -9,7 +9,7 @@ import httpx
 from carbonaware_prefect.core import Forecast, Interval, Signal
 from carbonaware_prefect.errors import NoForecastError
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import Limits, ask
+from carbonaware_prefect.sources.http.exchange import FetchBudget, ask
 from carbonaware_prefect.sources.http.peer import Peer
 
 __all__ = ["HttpSource"]
@@ -26,12 +26,12 @@ class HttpSource(ABC):
         *,
         info: SourceInfo,
         peer: Peer,
-        limits: Limits,
+        budget: FetchBudget,
         auth: httpx.Auth | None = None,
     ) -> None:
         self.info = info
         self._peer = peer
-        self._limits = limits
+        self._budget = budget
         self._auth = auth
 
     @property
@@ -74,7 +74,7 @@ class HttpSource(ABC):
             )
             raise NoForecastError(msg)
         request = self.build_request(zone, interval)
-        payload = ask(request, peer=self._peer, limits=self._limits, auth=self._auth)
+        payload = ask(request, peer=self._peer, budget=self._budget, auth=self._auth)
         return self.parse(payload, zone, interval)
 
     def unknown(self, zone: str) -> NoForecastError:

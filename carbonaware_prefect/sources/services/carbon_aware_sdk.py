@@ -14,7 +14,7 @@ import httpx
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.peer import peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import Piece, end_after, forecast_of
@@ -50,7 +50,7 @@ class CarbonAwareSdk(HttpSource):
             Electricity Maps.
         locations: the server's location name by zone. (By default its locations are
             names of cloud regions.) None when they are named like our zones.
-        limits: time and size that an exchange may take.
+        budget: time and size that an exchange may take.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class CarbonAwareSdk(HttpSource):
         *,
         signal: Signal,
         locations: Mapping[str, str] | None = None,
-        limits: Limits = DEFAULT_LIMITS,
+        budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
         super().__init__(
             info=replace(INFO, signal=signal),
             peer=peer_at(base_url, INFO.title),
-            limits=limits,
+            budget=budget,
         )
         self._locations = None if locations is None else dict(locations)
 

@@ -20,7 +20,7 @@ import httpx
 from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.errors import NoForecastError
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.peer import peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import Piece, end_after, forecast_of
@@ -59,7 +59,7 @@ class CarbonAwareScheduler(HttpSource):
         now: the present moment, to cut what lies in the past off the question. Without
             it the interval is asked as it is.
         base_url: where the API is.
-        limits: time and size that an exchange may take.
+        budget: time and size that an exchange may take.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class CarbonAwareScheduler(HttpSource):
         regions: Mapping[str, tuple[str, str]],
         now: Callable[[], datetime] | None = None,
         base_url: str = BASE_URL,
-        limits: Limits = DEFAULT_LIMITS,
+        budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
-        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)
+        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), budget=budget)
         self._regions = dict(regions)
         self._now = now
 

@@ -23,7 +23,7 @@ from carbonaware_prefect.errors import (
     SourceRefusedError,
 )
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.peer import Peer, peer_at, reveal
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import end_after, forecast_of, step_between
@@ -82,7 +82,7 @@ class ElectricityMaps(HttpSource):
         granularity: None leaves it to the API (an hour). A plan with less gives less.
         emission_factors: ``lifecycle`` or ``direct``.
         base_url: where the API is, without the version.
-        limits: time and size that an exchange may take.
+        budget: time and size that an exchange may take.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ElectricityMaps(HttpSource):
         granularity: Granularity | None = None,
         emission_factors: Literal["lifecycle", "direct"] = "lifecycle",
         base_url: str = BASE_URL,
-        limits: Limits = DEFAULT_LIMITS,
+        budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
         if version not in ("v3", "v4"):
             msg = f"version of Electricity Maps must be v3 or v4, got {version!r}"
@@ -112,7 +112,7 @@ class ElectricityMaps(HttpSource):
                 "It refuses in the same words when asked too often."
             ),
         )
-        super().__init__(info=INFO, peer=peer, limits=limits, auth=_Key(key, peer))
+        super().__init__(info=INFO, peer=peer, budget=budget, auth=_Key(key, peer))
         self._url = f"{peer.base_url}/{version}/carbon-intensity/forecast"
         self._parameters = {
             "horizonHours": str(horizon_hours),

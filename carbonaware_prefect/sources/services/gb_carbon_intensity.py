@@ -15,7 +15,7 @@ import httpx
 
 from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.peer import peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import Piece, forecast_of
@@ -51,16 +51,16 @@ class GbCarbonIntensity(HttpSource):
 
     Args:
         base_url: where the API is.
-        limits: time and size that an exchange may take.
+        budget: time and size that an exchange may take.
     """
 
     def __init__(
         self,
         *,
         base_url: str = BASE_URL,
-        limits: Limits = DEFAULT_LIMITS,
+        budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
-        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), limits=limits)
+        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), budget=budget)
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:
         """The question for exactly the interval, to the minute."""

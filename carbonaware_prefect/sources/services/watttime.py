@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.errors import InvalidSettingError, SourceRefusedError
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.peer import Peer, peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import end_after, forecast_of
@@ -139,7 +139,7 @@ class WattTime(HttpSource):
         regions: WattTime's region code by zone.
         horizon_hours: how far to look ahead, 1 to 72.
         base_url: where the API is, without the version.
-        limits: time and size that an exchange (with its login) may take.
+        budget: time and size that an exchange (with its login) may take.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class WattTime(HttpSource):
         regions: Mapping[str, str] = MappingProxyType({}),
         horizon_hours: int = _LONGEST_HORIZON,
         base_url: str = BASE_URL,
-        limits: Limits = DEFAULT_LIMITS,
+        budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
         if horizon_hours not in range(1, _LONGEST_HORIZON + 1):
             msg = f"horizon_hours must be 1 to {_LONGEST_HORIZON}, got {horizon_hours!r}"
@@ -163,7 +163,7 @@ class WattTime(HttpSource):
             refusal_hint="A free account reaches CAISO_NORTH only.",
         )
         auth = _Login(username, password, peer)
-        super().__init__(info=INFO, peer=peer, limits=limits, auth=auth)
+        super().__init__(info=INFO, peer=peer, budget=budget, auth=auth)
         self._regions = dict(regions)
         self._horizon_hours = horizon_hours
 

@@ -13,7 +13,7 @@ from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import DescribedSource
 from carbonaware_prefect.sources.cache import CachedSource, cache_in
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.source import HttpSource
 from carbonaware_prefect.sources.remembered import fingerprint
 from carbonaware_prefect.sources.services import (
@@ -35,10 +35,10 @@ __all__ = ["LIVE", "open_live"]
 _WATTTIME_VARIABLES = "CARBONAWARE_WATTTIME_USERNAME and CARBONAWARE_WATTTIME_PASSWORD"
 
 
-def _limits(settings: Settings) -> Limits:
+def _budget(settings: Settings) -> FetchBudget:
     budget = settings.source_timeout
-    attempt = min(DEFAULT_LIMITS.attempt, budget)
-    return replace(DEFAULT_LIMITS, budget=budget, attempt=attempt)
+    attempt = min(DEFAULT_BUDGET.attempt, budget)
+    return replace(DEFAULT_BUDGET, total=budget, attempt=attempt)
 
 
 def _shared(source: HttpSource, settings: Settings, *identity: str) -> DescribedSource:
@@ -56,7 +56,7 @@ def _electricity_maps(settings: Settings, origin: str | None) -> DescribedSource
     source = electricity_maps.ElectricityMaps(
         key,
         credential_origin=origin or "CARBONAWARE_ELECTRICITY_MAPS_KEY",
-        limits=_limits(settings),
+        budget=_budget(settings),
         base_url=url,
     )
     return _shared(source, settings, url, fingerprint(key))
@@ -70,7 +70,7 @@ def _watttime(settings: Settings, origin: str | None) -> DescribedSource:
         settings.watttime_password or SecretStr(""),
         credential_origin=origin or _WATTTIME_VARIABLES,
         regions=watttime_regions(),
-        limits=_limits(settings),
+        budget=_budget(settings),
         base_url=url,
     )
     # The plan belongs to the account. A password is left out: it might be guessed.
@@ -81,27 +81,27 @@ def _carbon_aware_sdk(settings: Settings, _: str | None) -> DescribedSource:
     url, locations = settings.sdk_url or "", settings.sdk_locations
     signal = settings.sdk_signal or "average"
     source = carbon_aware_sdk.CarbonAwareSdk(
-        url, signal=signal, locations=locations_of(locations), limits=_limits(settings)
+        url, signal=signal, locations=locations_of(locations), budget=_budget(settings)
     )
     return _shared(source, settings, url, signal, locations or "")
 
 
 def _gb_carbon_intensity(settings: Settings, _: str | None) -> DescribedSource:
     url = settings.gb_carbon_intensity_url or gb_carbon_intensity.BASE_URL
-    source = gb_carbon_intensity.GbCarbonIntensity(limits=_limits(settings), base_url=url)
+    source = gb_carbon_intensity.GbCarbonIntensity(budget=_budget(settings), base_url=url)
     return _shared(source, settings, url)
 
 
 def _energy_charts(settings: Settings, _: str | None) -> DescribedSource:
     url = settings.energy_charts_url or energy_charts.BASE_URL
-    source = energy_charts.EnergyCharts(limits=_limits(settings), base_url=url)
+    source = energy_charts.EnergyCharts(budget=_budget(settings), base_url=url)
     return _shared(source, settings, url)
 
 
 def _carbonaware_scheduler(settings: Settings, _: str | None) -> DescribedSource:
     url = settings.carbonaware_scheduler_url or carbonaware_scheduler.BASE_URL
     source = carbonaware_scheduler.CarbonAwareScheduler(
-        regions=scheduler_regions(), now=utc_now, limits=_limits(settings), base_url=url
+        regions=scheduler_regions(), now=utc_now, budget=_budget(settings), base_url=url
     )
     return _shared(source, settings, url)
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from itertools import product
 
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement, Rival
+from carbonaware_prefect.core.capacity.demands import Demand, Job, Placement
 from carbonaware_prefect.core.forecast import Forecast
 from carbonaware_prefect.core.intervals import Interval
 from carbonaware_prefect.core.starts import Starts
@@ -32,7 +32,7 @@ def hourly(*values: float) -> Forecast:
     return Forecast.from_points(points, end=at(len(values)))
 
 
-def contender(
+def demand(
     key: str,
     forecast: Forecast,
     window: tuple[float, float],
@@ -41,29 +41,29 @@ def contender(
     nominal: float | None = None,
     resources: tuple[str, ...] = ("pool",),
     minimum_saving: float = 0.0,
-) -> Contender:
+) -> Demand:
     """A run whose times are given in hours."""
-    return Contender(
+    return Demand(
         key=key,
         forecast=forecast,
         duration=hours * HOUR,
-        pieces=((at(window[0]), at(window[1])),),
+        ranges=((at(window[0]), at(window[1])),),
         nominal=None if nominal is None else at(nominal),
         resources=resources,
         minimum_saving=minimum_saving,
     )
 
 
-def rival(run: Contender) -> Rival:
+def job(run: Demand) -> Job:
     """The same in integers."""
-    return Rival(run, Starts.of(run.forecast, run.duration))
+    return Job(run, Starts.of(run.forecast, run.duration))
 
 
 @dataclass
 class Instance:
     """Runs on whole hours, and for each the starts that it may choose with their costs."""
 
-    runs: list[Contender]
+    runs: list[Demand]
     limits: dict[str, int]
     occupied: Occupied
     options: list[list[tuple[int, int]]]
@@ -80,7 +80,7 @@ def instance(seed: int, *, most: int = 5, saving: bool = True) -> Instance:
     forecasts = [hourly(*zone) for zone in values]
     alike = dice.random() < 0.5
     limits = {"a": dice.randint(1, 2), "b": 1, "c": dice.randint(1, 3)}
-    runs: list[Contender] = []
+    runs: list[Demand] = []
     options: list[list[tuple[int, int]]] = []
     for i in range(dice.randint(2, most)):
         length = 1 if alike else dice.choice([1, 1, 2, 3])
@@ -90,7 +90,7 @@ def instance(seed: int, *, most: int = 5, saving: bool = True) -> Instance:
         nominal = (
             None if dice.random() < 0.3 else dice.choice([low, low, dice.randrange(hours)])
         )
-        run = contender(
+        run = demand(
             f"run {i}",
             forecasts[zone],
             (low, high),
@@ -114,7 +114,7 @@ def _options(
     low: int,
     high: int,
     length: int,
-    run: Contender,
+    run: Demand,
     nominal: int | None,
 ) -> list[tuple[int, int]]:
     costs = [sum(values[hour : hour + length]) for hour in range(len(values))]
@@ -149,7 +149,7 @@ def best(case: Instance) -> tuple[int, int]:
 
 
 def value(
-    runs: Sequence[Contender],
+    runs: Sequence[Demand],
     placements: Sequence[Placement],
     limits: Mapping[str, int],
     occupied: Occupied = [],  # noqa: B006  read only

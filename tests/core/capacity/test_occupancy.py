@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.capacity.jobs import Contender, Rival
+from carbonaware_prefect.core.capacity.demands import Demand, Job
 from carbonaware_prefect.core.capacity.occupancy import Held, Occupancy
 from carbonaware_prefect.core.intervals import from_microseconds
-from carbonaware_prefect.core.starts import Piece, Starts
+from carbonaware_prefect.core.starts import StartRange, Starts
 
 END = 40
 NAMES = ("a", "b")
@@ -21,8 +21,8 @@ class Scene(NamedTuple):
 
     limits: dict[str, int]
     held: list[Held]
-    rival: Rival
-    allowed: list[Piece]
+    job: Job
+    allowed: list[StartRange]
 
 
 @st.composite
@@ -42,20 +42,20 @@ def scenes(draw: st.DrawFn) -> Scene:
     length = draw(st.integers(1, 8))
     ends = st.integers(0, END - length)
     moments = sorted(draw(st.lists(ends, min_size=2, max_size=6, unique=True)))
-    run = Contender(
+    run = Demand(
         key="run",
         forecast=forecast,
         duration=from_microseconds(length) - from_microseconds(0),
-        pieces=tuple(
+        ranges=tuple(
             (from_microseconds(low), from_microseconds(high))
             for low, high in zip(moments[::2], moments[1::2], strict=False)
         ),
         nominal=draw(st.none() | ends.map(from_microseconds)),
         resources=draw(names),
     )
-    rival = Rival(run, Starts.of(forecast, run.duration))
+    job = Job(run, Starts.of(forecast, run.duration))
     return Scene(
-        {name: draw(st.integers(0, 2)) for name in NAMES}, held, rival, rival.allowed()
+        {name: draw(st.integers(0, 2)) for name in NAMES}, held, job, job.allowed()
     )
 
 
@@ -74,58 +74,58 @@ def added(scene: Scene, start: int) -> int:
     use = counted(scene.held)
     return sum(
         use[name, moment] >= scene.limits[name]
-        for name in scene.rival.resources
-        for moment in range(start, start + scene.rival.length)
+        for name in scene.job.resources
+        for moment in range(start, start + scene.job.length)
     )
 
 
 @given(scenes())
 def test_best_is_the_best_of_all_starts(scene: Scene) -> None:
     """Least overload, then least cost; of equals the nominal start, then the earliest."""
-    rival = scene.rival
+    job = scene.job
     occupancy = Occupancy(scene.limits, scene.held)
 
-    overload, cost, start = occupancy.best(rival, scene.allowed)
+    overload, cost, start = occupancy.best(job, scene.allowed)
 
     ways = [
-        (added(scene, start), rival.cost(start), start != rival.nominal, start)
+        (added(scene, start), job.cost(start), start != job.nominal, start)
         for low, high in scene.allowed
         for start in range(low, high + 1)
     ]
-    assert (overload, cost, start != rival.nominal, start) == min(ways)
+    assert (overload, cost, start != job.nominal, start) == min(ways)
 
 
 @given(scenes())
 def test_overload_is_counted_by_moment(scene: Scene) -> None:
     """All excess of all limits; what a run adds is what it takes away again."""
-    rival, start = scene.rival, scene.allowed[0][0]
+    job, start = scene.job, scene.allowed[0][0]
     occupancy = Occupancy(scene.limits, scene.held)
     before = sum(
         max(0, n - scene.limits[name]) for (name, _), n in counted(scene.held).items()
     )
 
     assert occupancy.overload() == before
-    assert occupancy.added(rival, start) == added(scene, start)
-    occupancy.put(rival, start)
+    assert occupancy.added(job, start) == added(scene, start)
+    occupancy.put(job, start)
     assert occupancy.overload() == before + added(scene, start)
-    occupancy.take(rival, start)
+    occupancy.take(job, start)
     assert occupancy.overload() == before
 
 
 @given(scenes())
 def test_exceeded_names_the_limits_that_are(scene: Scene) -> None:
     """A limit is exceeded where more hold it than it allows while the run does."""
-    rival, start = scene.rival, scene.allowed[0][0]
-    end = start + rival.length
+    job, start = scene.job, scene.allowed[0][0]
+    end = start + job.length
     occupancy = Occupancy(scene.limits, scene.held)
-    occupancy.put(rival, start)
+    occupancy.put(job, start)
 
-    exceeded = occupancy.exceeded(rival, start)
+    exceeded = occupancy.exceeded(job, start)
 
-    use = counted([*scene.held, (start, end, rival.resources)])
+    use = counted([*scene.held, (start, end, job.resources)])
     assert exceeded == tuple(
         name
-        for name in rival.resources
+        for name in job.resources
         if any(use[name, m] > scene.limits[name] for m in range(start, end))
     )
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast, Interval
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.demands import Demand, Placement
 from carbonaware_prefect.core.capacity.place import place
 from carbonaware_prefect.core.slots import cleanest_slot
 from carbonaware_prefect.errors import InvalidInputError
@@ -34,19 +34,19 @@ def hourly(values: Sequence[float], gap: int | None = None) -> Forecast:
     )
 
 
-def contender(key: str, forecast: Forecast, **more: Any) -> Contender:
+def demand(key: str, forecast: Forecast, **more: Any) -> Demand:
     """A run of one hour that may wait six from T0."""
     options: dict[str, Any] = {
         "duration": HOUR,
-        "pieces": ((T0, T0 + 6 * HOUR),),
+        "ranges": ((T0, T0 + 6 * HOUR),),
         "nominal": T0,
     }
-    return Contender(key=key, forecast=forecast, **(options | more))
+    return Demand(key=key, forecast=forecast, **(options | more))
 
 
 def load(
     placements: Sequence[Placement],
-    contenders: Sequence[Contender],
+    demands: Sequence[Demand],
     name: str,
     occupied: Sequence[tuple[Interval, tuple[str, ...]]] = (),
 ) -> list[int]:
@@ -54,7 +54,7 @@ def load(
     count = [0] * (72 * 60)
     spans = [
         (p.start, p.start + c.duration)
-        for p, c in zip(placements, contenders, strict=True)
+        for p, c in zip(placements, demands, strict=True)
         if name in c.resources and p.start is not None
     ] + [(at.start, at.end) for at, names in occupied if name in names]
     for start, end in spans:
@@ -63,18 +63,18 @@ def load(
     return count
 
 
-def emitted(placements: Sequence[Placement], contenders: Sequence[Contender]) -> float:
+def emitted(placements: Sequence[Placement], demands: Sequence[Demand]) -> float:
     """Grams per kWh times hours, over all runs."""
     return sum(
         (p.mean_intensity or 0) * (c.duration / HOUR)
-        for p, c in zip(placements, contenders, strict=True)
+        for p, c in zip(placements, demands, strict=True)
     )
 
 
 def test_without_limits_each_gets_its_own_slot() -> None:
     """As if it were alone."""
     forecast = hourly([300, 200, 100, 250, 260, 270, 280, 290])
-    placements = place([contender(name, forecast) for name in "ab"], {})
+    placements = place([demand(name, forecast) for name in "ab"], {})
 
     assert [p.start for p in placements] == [T0 + 2 * HOUR] * 2
     assert placements[0].mean_intensity == 100
@@ -88,7 +88,7 @@ def test_without_limits_each_gets_its_own_slot() -> None:
 def test_a_small_saving_keeps_the_nominal_start(minimum_saving: float, moved: bool) -> None:
     """Exactly the minimum is enough, also where floats are not exact."""
     forecast = hourly([100, 98, 100, 100, 100, 100, 100])
-    (placement,) = place([contender("a", forecast, minimum_saving=minimum_saving)], {})
+    (placement,) = place([demand("a", forecast, minimum_saving=minimum_saving)], {})
 
     assert placement.start == (T0 + HOUR if moved else T0)
 
@@ -96,7 +96,7 @@ def test_a_small_saving_keeps_the_nominal_start(minimum_saving: float, moved: bo
 def test_of_equal_starts_the_nominal_one_is_taken() -> None:
     """Also where an earlier one is as clean."""
     forecast = hourly([100] * 8)
-    (placement,) = place([contender("a", forecast, nominal=T0 + 3 * HOUR)], {})
+    (placement,) = place([demand("a", forecast, nominal=T0 + 3 * HOUR)], {})
 
     assert placement.start == T0 + 3 * HOUR
 
@@ -105,7 +105,7 @@ def test_of_equal_starts_the_nominal_one_is_taken() -> None:
 def test_a_saving_means_nothing_against_zero(nominal: float) -> None:
     """Any strictly cleaner slot is taken."""
     forecast = hourly([nominal, nominal - 1, *[nominal] * 6])
-    (placement,) = place([contender("a", forecast, minimum_saving=0.5)], {})
+    (placement,) = place([demand("a", forecast, minimum_saving=0.5)], {})
 
     assert placement.start == T0 + HOUR
 
@@ -113,7 +113,7 @@ def test_a_saving_means_nothing_against_zero(nominal: float) -> None:
 def test_an_unknown_nominal_start_is_left_for_a_known_slot() -> None:
     """The forecast does not cover it; what it covers is better than nothing."""
     forecast = hourly([100, 90, 80, 300, 300, 300, 300, 300], gap=0)
-    (placement,) = place([contender("a", forecast, minimum_saving=0.5)], {})
+    (placement,) = place([demand("a", forecast, minimum_saving=0.5)], {})
 
     assert placement.start == T0 + 2 * HOUR
     assert placement.intensity_nominal is None
@@ -125,8 +125,8 @@ def test_without_any_slot_there_is_the_nominal_start_or_nothing() -> None:
     late = ((T0 + 20 * HOUR, T0 + 21 * HOUR),)
     at_nominal, nowhere = place(
         [
-            contender("a", forecast, pieces=late, resources=("pool",)),
-            contender("b", forecast, pieces=late, nominal=None, resources=("pool",)),
+            demand("a", forecast, ranges=late, resources=("pool",)),
+            demand("b", forecast, ranges=late, nominal=None, resources=("pool",)),
         ],
         {"pool": 1},
     )
@@ -136,10 +136,10 @@ def test_without_any_slot_there_is_the_nominal_start_or_nothing() -> None:
 
 
 def test_hours_kept_free_are_pieces_of_the_window() -> None:
-    """A run without a nominal start takes the best start of any piece."""
+    """A run without a nominal start takes the best start of any range."""
     forecast = hourly([50, 300, 200, 100, 250, 260, 270, 280])
-    pieces = ((T0 + HOUR, T0 + 2 * HOUR), (T0 + 4 * HOUR, T0 + 6 * HOUR))
-    (placement,) = place([contender("a", forecast, pieces=pieces, nominal=None)], {})
+    ranges = ((T0 + HOUR, T0 + 2 * HOUR), (T0 + 4 * HOUR, T0 + 6 * HOUR))
+    (placement,) = place([demand("a", forecast, ranges=ranges, nominal=None)], {})
 
     assert placement.start == T0 + 2 * HOUR
 
@@ -149,8 +149,8 @@ def test_hours_kept_free_are_pieces_of_the_window() -> None:
     [
         {"minimum_saving": -0.1},
         {"minimum_saving": float("nan")},
-        {"pieces": ((T0 + HOUR, T0),)},
-        {"pieces": ((T0.replace(tzinfo=None), T0),)},
+        {"ranges": ((T0 + HOUR, T0),)},
+        {"ranges": ((T0.replace(tzinfo=None), T0),)},
         {"nominal": T0.replace(tzinfo=None)},
         {"duration": timedelta(0)},
     ],
@@ -158,21 +158,21 @@ def test_hours_kept_free_are_pieces_of_the_window() -> None:
 def test_bad_contenders_are_refused(bad: dict[str, Any]) -> None:
     """Where they are made."""
     with pytest.raises(InvalidInputError):
-        contender("a", hourly([100] * 9), **bad)
+        demand("a", hourly([100] * 9), **bad)
 
 
 def test_two_contenders_of_one_key_are_refused() -> None:
     """Nobody could tell their placements apart."""
     forecast = hourly([100] * 9)
 
-    with pytest.raises(InvalidInputError, match="two contenders have the key 'a'"):
-        place([contender("a", forecast), contender("a", forecast)], {})
+    with pytest.raises(InvalidInputError, match="two demands have the key 'a'"):
+        place([demand("a", forecast), demand("a", forecast)], {})
 
 
 def test_a_limit_below_zero_is_refused() -> None:
     """It says which."""
     with pytest.raises(InvalidInputError, match="limit 'pool' must be 0 or more"):
-        place([contender("a", hourly([100] * 9))], {"pool": -1})
+        place([demand("a", hourly([100] * 9))], {"pool": -1})
 
 
 def test_the_window_wins_over_the_limit() -> None:
@@ -180,7 +180,7 @@ def test_the_window_wins_over_the_limit() -> None:
     forecast = hourly([300, 100, 300, 300])
     only = ((T0 + HOUR, T0 + HOUR),)
     runs = [
-        contender(name, forecast, pieces=only, nominal=None, resources=("pool",))
+        demand(name, forecast, ranges=only, nominal=None, resources=("pool",))
         for name in "abc"
     ]
     placements = place(runs, {"pool": 1})
@@ -193,7 +193,7 @@ def test_what_others_hold_counts() -> None:
     """A slot that is taken for half an hour is taken."""
     forecast = hourly([300, 300, 100, 200, 300, 300, 300, 300])
     taken = (Interval(T0 + 150 * MINUTE, T0 + 3 * HOUR), ("pool", "elsewhere"))
-    run = contender("a", forecast, resources=("pool", "nowhere"))
+    run = demand("a", forecast, resources=("pool", "nowhere"))
     (placement,) = place([run], {"pool": 1}, [taken])
 
     # Half of the cleanest hour is left, before it; after it comes the next best hour.
@@ -203,17 +203,15 @@ def test_what_others_hold_counts() -> None:
     assert placement.exceeded == ()
 
 
-def best_of_all(
-    contenders: Sequence[Contender], limits: Mapping[str, int]
-) -> tuple[int, float]:
+def best_of_all(demands: Sequence[Demand], limits: Mapping[str, int]) -> tuple[int, float]:
     """Overload in run hours and least emissions, by trying all hours for all runs."""
     choices = []
-    for each in contenders:
+    for each in demands:
         own = [
             start
             for hour in range(9)
             for start in [T0 + hour * HOUR]
-            if any(low <= start <= high for low, high in each.pieces)
+            if any(low <= start <= high for low, high in each.ranges)
         ]
         choices.append(own)
     best = (10**9, float("inf"))
@@ -222,11 +220,11 @@ def best_of_all(
         for name, limit in limits.items():
             held = [
                 start
-                for start, each in zip(starts, contenders, strict=True)
+                for start, each in zip(starts, demands, strict=True)
                 if name in each.resources
             ]
             overload += sum(max(0, held.count(at) - limit) for at in set(held))
-        for start, each in zip(starts, contenders, strict=True):
+        for start, each in zip(starts, demands, strict=True):
             grams += each.forecast.mean(start, HOUR) or 0
         best = min(best, (overload, grams))
     return best
@@ -256,11 +254,11 @@ def test_few_runs_are_placed_as_well_as_possible(
 ) -> None:
     """No other way to place runs of an hour on hours has less overload or emissions."""
     forecasts = hourly(first), hourly(second)
-    contenders = [
-        contender(
+    demands = [
+        demand(
             str(i),
             forecasts[which],
-            pieces=((T0 + hour * HOUR, T0 + (hour + wait) * HOUR),),
+            ranges=((T0 + hour * HOUR, T0 + (hour + wait) * HOUR),),
             nominal=None,
             resources=tuple(sorted(names)),
         )
@@ -268,20 +266,20 @@ def test_few_runs_are_placed_as_well_as_possible(
     ]
     limits = {"pool": pool, "queue": queue}
 
-    placements = place(contenders, limits)
+    placements = place(demands, limits)
 
-    overload, grams = best_of_all(contenders, limits)
+    overload, grams = best_of_all(demands, limits)
     found = sum(
         max(0, count - limits[name])
         for name in limits
-        for count in load(placements, contenders, name)
+        for count in load(placements, demands, name)
     )
     assert found <= overload * 60
     if found == overload * 60:
-        assert emitted(placements, contenders) <= grams + 1e-6
+        assert emitted(placements, demands) <= grams + 1e-6
 
 
-def fleet(seed: int, count: int, *, zones: int = 3) -> list[Contender]:
+def fleet(seed: int, count: int, *, zones: int = 3) -> list[Demand]:
     """Runs of several lengths and windows, with limits of their own and in common."""
     dice = random.Random(seed)
     forecasts = [
@@ -293,11 +291,11 @@ def fleet(seed: int, count: int, *, zones: int = 3) -> list[Contender]:
         nominal = T0 + dice.randrange(0, 24 * 60, 5) * MINUTE
         low = nominal - dice.choice([0, 60]) * MINUTE
         runs.append(
-            contender(
+            demand(
                 f"{i:04}",
                 dice.choice(forecasts),
                 duration=dice.choice([20, 30, 60, 90, 125]) * MINUTE,
-                pieces=((max(low, T0), nominal + dice.choice([1, 6, 12]) * HOUR),),
+                ranges=((max(low, T0), nominal + dice.choice([1, 6, 12]) * HOUR),),
                 nominal=dice.choice([nominal, nominal, None]),
                 resources=("pool", f"deployment {i % 7}"),
                 minimum_saving=0.02,
@@ -306,9 +304,9 @@ def fleet(seed: int, count: int, *, zones: int = 3) -> list[Contender]:
     return runs
 
 
-def first_come(contenders: Sequence[Contender]) -> list[Placement]:
+def first_come(demands: Sequence[Demand]) -> list[Placement]:
     """All runs alone, whatever the limits."""
-    return place(contenders, {})
+    return place(demands, {})
 
 
 @pytest.mark.parametrize(("seed", "count", "pool"), [(1, 40, 4), (2, 90, 6), (3, 90, 1)])
@@ -316,30 +314,30 @@ def test_many_runs_keep_their_windows_and_promises(
     seed: int, count: int, pool: int
 ) -> None:
     """All start where they may, none dirtier than at its nominal start."""
-    contenders = fleet(seed, count)
+    demands = fleet(seed, count)
     limits = {"pool": pool, **{f"deployment {i}": 2 for i in range(7)}}
     taken = [(Interval(T0 + 5 * HOUR, T0 + 7 * HOUR), ("pool",))]
 
-    placements = place(contenders, limits, taken)
+    placements = place(demands, limits, taken)
 
-    for run, found in zip(contenders, placements, strict=True):
+    for run, found in zip(demands, placements, strict=True):
         assert found.start is not None
-        inside = any(low <= found.start <= high for low, high in run.pieces)
+        inside = any(low <= found.start <= high for low, high in run.ranges)
         assert inside or found.start == run.nominal
         if found.mean_intensity is not None and found.intensity_nominal is not None:
             assert found.mean_intensity <= found.intensity_nominal
-    over = sum(max(0, n - pool) for n in load(placements, contenders, "pool", taken))
-    alone = first_come(contenders)
-    crowded = sum(max(0, n - pool) for n in load(alone, contenders, "pool", taken))
+    over = sum(max(0, n - pool) for n in load(placements, demands, "pool", taken))
+    alone = first_come(demands)
+    crowded = sum(max(0, n - pool) for n in load(alone, demands, "pool", taken))
     assert over < crowded
 
 
 def test_the_order_of_the_runs_does_not_matter() -> None:
     """The same runs get the same places, however they are given."""
-    contenders = fleet(4, 50)
+    demands = fleet(4, 50)
     limits = {"pool": 4, **{f"deployment {i}": 1 for i in range(7)}}
-    forwards = {p.key: p.start for p in place(contenders, limits)}
-    backwards = {p.key: p.start for p in place(contenders[::-1], limits)}
+    forwards = {p.key: p.start for p in place(demands, limits)}
+    backwards = {p.key: p.start for p in place(demands[::-1], limits)}
 
     assert forwards == backwards
 
@@ -348,10 +346,10 @@ def test_runs_far_apart_do_not_hear_of_one_another() -> None:
     """Two crowds on different days are spread each for itself."""
     forecast = hourly([300, 100, 200, 300, 300, 300, 300, 300] * 8)
     crowds = [
-        contender(
+        demand(
             f"{day}{name}",
             forecast,
-            pieces=((T0 + day * 24 * HOUR, T0 + (day * 24 + 6) * HOUR),),
+            ranges=((T0 + day * 24 * HOUR, T0 + (day * 24 + 6) * HOUR),),
             nominal=T0 + day * 24 * HOUR,
             resources=("pool",),
         )
@@ -381,15 +379,15 @@ def test_many_questions_get_the_answers_of_one(
 ) -> None:
     """However many runs share a forecast, each gets `find_slot`'s answer."""
     forecast = hourly(values, gap=gap if len(values) > gap + 1 else None)
-    pieces = tuple(
+    ranges = tuple(
         (T0 + low * MINUTE, T0 + (low + length) * MINUTE) for low, length in windows
     )
     runs = [
-        contender(str(i), forecast, duration=duration * MINUTE, pieces=pieces, nominal=None)
+        demand(str(i), forecast, duration=duration * MINUTE, ranges=ranges, nominal=None)
         for i in range(questions)
     ]
 
-    expected = cleanest_slot(forecast, sorted(pieces), duration * MINUTE)
+    expected = cleanest_slot(forecast, sorted(ranges), duration * MINUTE)
     for found in place(runs, {}):
         assert found.start == (None if expected is None else expected.start)
         if expected is not None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Forecast
-from carbonaware_prefect.core.capacity.jobs import Contender, Placement
+from carbonaware_prefect.core.capacity.demands import Demand, Placement
 from carbonaware_prefect.core.capacity.place import place
 from carbonaware_prefect.core.capacity.spread import spread
 from carbonaware_prefect.core.intervals import Interval
@@ -20,17 +20,17 @@ from tests.core.capacity.instances import (
     Occupied,
     at,
     best,
-    contender,
+    demand,
     hourly,
     instance,
-    rival,
+    job,
     value,
 )
 
 MINUTE = timedelta(minutes=1)
 
 
-def fleet(seed: int, runs: int) -> tuple[list[Contender], dict[str, int]]:
+def fleet(seed: int, runs: int) -> tuple[list[Demand], dict[str, int]]:
     """Runs of any length at any second, in two zones, under limits that bind."""
     dice = random.Random(seed)
     step = 5 * MINUTE
@@ -43,26 +43,26 @@ def fleet(seed: int, runs: int) -> tuple[list[Contender], dict[str, int]]:
             for m, v in zip(moments, swing, strict=True)
         ]
         forecasts.append(Forecast.from_points(points, end=moments[-1] + step))
-    contenders = []
+    demands = []
     for i in range(runs):
         low = T0 + dice.uniform(0, 12) * HOUR
-        pieces = [(low, low + dice.uniform(0.5, 6) * HOUR)]
+        ranges = [(low, low + dice.uniform(0.5, 6) * HOUR)]
         if dice.random() < 0.3:
-            pieces.append((low + 7 * HOUR, low + 8 * HOUR))
+            ranges.append((low + 7 * HOUR, low + 8 * HOUR))
         own = dice.choice(["team 1", "team 2", "team 3"])
-        contenders.append(
-            Contender(
+        demands.append(
+            Demand(
                 key=f"run {i:03}",
                 forecast=dice.choice(forecasts),
                 duration=timedelta(seconds=round(dice.uniform(60, 7200), 3)),
-                pieces=tuple(pieces),
+                ranges=tuple(ranges),
                 nominal=dice.choice([None, low, low]),
                 resources=("pool", own),
                 minimum_saving=dice.choice([0.0, 0.02]),
             )
         )
-    hours = sum((c.duration for c in contenders), timedelta(0)) / HOUR
-    return contenders, {
+    hours = sum((c.duration for c in demands), timedelta(0)) / HOUR
+    return demands, {
         "pool": math.ceil(hours / 10),
         "team 1": 2,
         "team 2": max(1, runs // 12),
@@ -71,19 +71,19 @@ def fleet(seed: int, runs: int) -> tuple[list[Contender], dict[str, int]]:
 
 
 def one_by_one(
-    contenders: list[Contender], limits: dict[str, int], occupied: Occupied
+    demands: list[Demand], limits: dict[str, int], occupied: Occupied
 ) -> list[Placement]:
     """Each in its turn, beside those before it."""
     held = list(occupied)
     found = {}
-    for run in sorted(contenders, key=lambda c: (c.nominal or c.pieces[0][0], c.key)):
+    for run in sorted(demands, key=lambda c: (c.nominal or c.ranges[0][0], c.key)):
         (placement,) = place([run], limits, held)
         assert placement.start is not None
         held.append(
             (Interval(placement.start, placement.start + run.duration), run.resources)
         )
         found[run.key] = placement
-    return [found[run.key] for run in contenders]
+    return [found[run.key] for run in demands]
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -120,7 +120,7 @@ def test_each_run_starts_where_it_may(seed: int) -> None:
         assert placement.start is not None
         assert placement.mean_intensity == run.forecast.mean(placement.start, run.duration)
         if placement.start != run.nominal:
-            assert any(low <= placement.start <= high for low, high in run.pieces)
+            assert any(low <= placement.start <= high for low, high in run.ranges)
         if run.nominal is not None and placement.start != run.nominal:
             assert placement.mean_intensity is not None
             assert placement.intensity_nominal is not None
@@ -145,7 +145,7 @@ def test_the_order_of_the_runs_does_not_matter(seed: int, dice: random.Random) -
 def test_a_fleet_is_spread_to_the_optimum_of_its_flow() -> None:
     """Sixty equal runs, ten hours, six at a time: each hour is full, whoever is where."""
     values = [10, 20, 30, 40, 50, 60, 70, 80, 90, 100]
-    runs = [contender(f"{i:02}", hourly(*values), (0, 9)) for i in range(60)]
+    runs = [demand(f"{i:02}", hourly(*values), (0, 9)) for i in range(60)]
 
     placements = place(runs, {"pool": 6})
 
@@ -155,7 +155,7 @@ def test_a_fleet_is_spread_to_the_optimum_of_its_flow() -> None:
 def test_who_loses_least_makes_way() -> None:
     """The clean hour goes to the zone where the next one is much worse."""
     flat, steep = hourly(100, 101), hourly(100, 500)
-    runs = [contender("a", flat, (0, 1)), contender("b", steep, (0, 1))]
+    runs = [demand("a", flat, (0, 1)), demand("b", steep, (0, 1))]
 
     first, second = place(runs, {"pool": 1})
 
@@ -166,7 +166,7 @@ def test_who_loses_least_makes_way() -> None:
 
 def test_the_window_wins_over_the_limit() -> None:
     """Where two hours must do for three runs, one of them is shared, and said to be."""
-    runs = [contender(key, hourly(100, 200), (0, 1)) for key in "abc"]
+    runs = [demand(key, hourly(100, 200), (0, 1)) for key in "abc"]
 
     placements = place(runs, {"pool": 1})
 
@@ -176,12 +176,12 @@ def test_the_window_wins_over_the_limit() -> None:
 
 def test_the_least_overload_is_taken() -> None:
     """Half of a full hour is better than a whole one, and cleaner does not matter."""
-    run = contender("late", hourly(1, 2, 3, 4, 5, 6), (0.5, 3.5), nominal=1)
+    run = demand("late", hourly(1, 2, 3, 4, 5, 6), (0.5, 3.5), nominal=1)
     occupied: Occupied = [
         (Interval(at(0), at(2)), ("pool",)),
         (Interval(at(2.5), at(9)), ("pool",)),
     ]
-    allowed = contender("late", hourly(6, 5, 4, 3, 2, 1), (0.5, 1.9), nominal=0.5)
+    allowed = demand("late", hourly(6, 5, 4, 3, 2, 1), (0.5, 1.9), nominal=0.5)
 
     (stays,) = place([run], {"pool": 1}, occupied)
     (moves,) = place([allowed], {"pool": 1}, occupied)
@@ -194,7 +194,7 @@ def test_the_least_overload_is_taken() -> None:
 def test_a_nominal_start_without_forecast_is_the_last_choice() -> None:
     """It is taken before a limit is exceeded, and not before any free start."""
     forecast = hourly(100, 100)
-    runs = [contender(key, forecast, (0, 1), nominal=5) for key in "abc"]
+    runs = [demand(key, forecast, (0, 1), nominal=5) for key in "abc"]
 
     placements = place(runs, {"pool": 1})
 
@@ -209,11 +209,11 @@ def test_runs_fit_between_others_to_the_microsecond() -> None:
     odd = timedelta(minutes=37, seconds=11, microseconds=7)
     forecast = hourly(100, 50, 50, 100)
     runs = [
-        Contender(
+        Demand(
             key=key,
             forecast=forecast,
             duration=odd,
-            pieces=((T0, at(3)),),
+            ranges=((T0, at(3)),),
             resources=("pool",),
         )
         for key in "abc"
@@ -233,8 +233,8 @@ def test_runs_fit_between_others_to_the_microsecond() -> None:
 def test_costs_of_forecasts_with_other_decimals_are_comparable() -> None:
     """A gram is a gram, however many digits the forecast has."""
     runs = [
-        contender("a", hourly(100.125, 101.125), (0, 1)),
-        contender("b", hourly(100, 100.5), (0, 1)),
+        demand("a", hourly(100.125, 101.125), (0, 1)),
+        demand("b", hourly(100, 100.5), (0, 1)),
     ]
 
     first, second = place(runs, {"pool": 1})
@@ -243,10 +243,10 @@ def test_costs_of_forecasts_with_other_decimals_are_comparable() -> None:
 
 
 def test_spread_takes_rivals_as_they_are() -> None:
-    """A single rival beside what is held goes where it is free."""
-    run = rival(contender("a", hourly(1, 2, 3), (0, 2)))
+    """A single job beside what is held goes where it is free."""
+    run = job(demand("a", hourly(1, 2, 3), (0, 2)))
     hour = run.length
-    start = run.pieces[0][0]
+    start = run.ranges[0][0]
 
     assert spread([run], {"pool": 1}, [(start, start + hour, ("pool",))]) == [start + hour]
     assert isinstance(run.starts, Starts)

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carbonaware_prefect.core.capacity.jobs import Contender
+from carbonaware_prefect.core.capacity.demands import Demand
 from carbonaware_prefect.core.capacity.timetable import (
-    Board,
     Grid,
     Load,
+    Timetable,
     better,
     candidates,
 )
 from carbonaware_prefect.core.intervals import to_microseconds
-from tests.core.capacity.instances import HOUR, T0, at, contender, hourly, rival
+from tests.core.capacity.instances import HOUR, T0, at, demand, hourly, job
 from tests.core.capacity.timetables import grid, held, places
 
 SECOND = 1_000_000
@@ -58,17 +58,17 @@ def test_cells_divide_all_times_where_they_can(
     hours: int, duration: timedelta, nominal: float, width: int
 ) -> None:
     """As wide as all times allow, but no more than some thousand cells."""
-    run = rival(
-        Contender(
+    run = job(
+        Demand(
             key="run",
             forecast=hourly(*[1] * hours),
             duration=duration,
-            pieces=((at(0), at(hours - 3)),),
+            ranges=((at(0), at(hours - 3)),),
             nominal=at(nominal),
         )
     )
 
-    cells = Grid([run], [[(run.pieces[0][0], run.pieces[0][1])]])
+    cells = Grid([run], [[(run.ranges[0][0], run.ranges[0][1])]])
 
     assert cells.width == width * SECOND
     assert cells.cells <= 4500
@@ -105,20 +105,20 @@ def test_shares_say_which_part_of_each_bucket_is_held() -> None:
 
 
 def test_candidates_are_even_steps_and_the_best_start() -> None:
-    """Cheapest first; a piece without a step in it gives its own best start."""
+    """Cheapest first; a range without a step in it gives its own best start."""
     minutes = 60 * SECOND
-    run = rival(contender("run", hourly(300, 200, 100, 200), (0, 2.5), nominal=0.1))
+    run = job(demand("run", hourly(300, 200, 100, 200), (0, 2.5), nominal=0.1))
     start = to_microseconds(T0)
-    pieces = [(start, start + 60 * minutes), (start + 131 * minutes, start + 139 * minutes)]
+    ranges = [(start, start + 60 * minutes), (start + 131 * minutes, start + 139 * minutes)]
 
-    chosen = candidates(run, pieces, 4, minutes)
+    chosen = candidates(run, ranges, 4, minutes)
 
     assert [(moment - start) // minutes for moment in chosen] == [131, 60, 30, 6, 0]
 
 
 def test_candidates_are_no_closer_than_cells() -> None:
     """Between the cells of a grid there is nothing to gain."""
-    run = rival(contender("run", hourly(300, 200, 100, 200), (0, 3)))
+    run = job(demand("run", hourly(300, 200, 100, 200), (0, 3)))
 
     assert len(candidates(run, run.allowed(), 96, 1800 * SECOND)) == 7
     assert len(candidates(run, run.allowed(), 96, SECOND)) == 91
@@ -130,7 +130,7 @@ def test_board_knows_who_holds_what(seed: int) -> None:
     dice = random.Random(seed)
     names = ("a", "b")
     limits = {"a": 3, "b": 1}
-    board = Board(
+    timetable = Timetable(
         [
             places({h: float(h) for h in range(20)}, length=dice.randint(1, 4), names=own)
             for own in [("a",), ("b",), names] * 5
@@ -140,57 +140,57 @@ def test_board_knows_who_holds_what(seed: int) -> None:
         grid(),
     )
     for run in range(15):
-        board.put(run, dice.randrange(20))
+        timetable.put(run, dice.randrange(20))
     for _ in range(30):
         run = dice.randrange(15)
-        board.take(run)
-        board.put(run, dice.randrange(20))
+        timetable.take(run)
+        timetable.put(run, dice.randrange(20))
 
     use: Counter[tuple[str, int]] = Counter(
         (name, cell) for name in names for cell in range(2, 9)
     )
     for run in range(15):
-        mask = board.places[run].masks[board.at[run]]
+        mask = timetable.places[run].masks[timetable.at[run]]
         cells = [cell for cell in range(24) if mask >> cell & 1]
-        use.update((name, c) for name in board.places[run].resources for c in cells)
+        use.update((name, c) for name in timetable.places[run].resources for c in cells)
     for name in names:
         full = sum(1 << cell for cell in range(24) if use[name, cell] >= limits[name])
-        assert board.loads[name].full == full
+        assert timetable.loads[name].full == full
         for cell in range(24):
             holders = [
                 run
                 for run in range(15)
-                if name in board.places[run].resources
-                and board.places[run].masks[board.at[run]] >> cell & 1
+                if name in timetable.places[run].resources
+                and timetable.places[run].masks[timetable.at[run]] >> cell & 1
             ]
-            assert sorted(board.holders(name, cell)) == holders
-            assert set(holders) <= set(board.near(name, 1 << cell))
+            assert sorted(timetable.holders(name, cell)) == holders
+            assert set(holders) <= set(timetable.near(name, 1 << cell))
     run = 2
-    place = board.take(run)
-    assert board.full(run) == board.loads["a"].full | board.loads["b"].full
-    assert board.put_all([(run, place)]) == (
-        sum(use[n, c] > limits[n] for n in names for c in _cells(board, run, place)),
-        board.places[run].costs[place],
+    place = timetable.take(run)
+    assert timetable.full(run) == timetable.loads["a"].full | timetable.loads["b"].full
+    assert timetable.put_all([(run, place)]) == (
+        sum(use[n, c] > limits[n] for n in names for c in _cells(timetable, run, place)),
+        timetable.places[run].costs[place],
     )
 
 
-def _cells(board: Board, run: int, place: int) -> list[int]:
-    return [cell for cell in range(24) if board.places[run].masks[place] >> cell & 1]
+def _cells(timetable: Timetable, run: int, place: int) -> list[int]:
+    return [cell for cell in range(24) if timetable.places[run].masks[place] >> cell & 1]
 
 
 def test_least_is_the_place_with_least_overload_then_cost() -> None:
     """A dearer place is worth it where it overloads less."""
-    board = Board(
+    timetable = Timetable(
         [places({0: 0.0, 4: 5.0, 8: 3.0}, length=2)],
         {"pool": 1},
         [held(0, 2, "pool"), held(4, 5, "pool"), held(8, 9, "pool")],
         grid(),
     )
 
-    place = board.least(0)
+    place = timetable.least(0)
 
-    assert board.places[0].starts[place] == to_microseconds(at(8))
-    assert board.added(0, place) == 1
+    assert timetable.places[0].starts[place] == to_microseconds(at(8))
+    assert timetable.added(0, place) == 1
 
 
 def test_better_is_less_overload_then_less_cost() -> None:

@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from carbonaware_prefect.core.capacity.occupancy import Held
-from carbonaware_prefect.core.capacity.timetable import Board, Grid, Places, Value
+from carbonaware_prefect.core.capacity.timetable import Grid, Places, Timetable, Value
 from carbonaware_prefect.core.intervals import to_microseconds
-from tests.core.capacity.instances import at, contender, hourly, rival
+from tests.core.capacity.instances import at, demand, hourly, job
 
 HOURS = 24
 
 
 def grid(hours: int = HOURS) -> Grid:
     """One cell an hour."""
-    run = rival(contender("run", hourly(*[1] * hours), (0, hours - 1)))
+    run = job(demand("run", hourly(*[1] * hours), (0, hours - 1)))
     return Grid([run], [run.allowed()])
 
 
@@ -45,9 +45,9 @@ def places(
     )
 
 
-def random_board(
+def random_timetable(
     seed: int, *, runs: int, hours: int = 12, lengths: Sequence[int] = (1,)
-) -> Board:
+) -> Timetable:
     """Runs that want some hours of one pool and of one of two queues; none is placed."""
     dice = random.Random(seed)
     chosen = []
@@ -68,20 +68,20 @@ def random_board(
         )
     limits = {"pool": dice.randint(1, 3), "queue 1": dice.randint(1, 2), "queue 2": 1}
     taken = [held(hour, hour + 1, "pool") for hour in range(hours) if dice.random() < 0.1]
-    return Board(chosen, limits, taken, grid(hours))
+    return Timetable(chosen, limits, taken, grid(hours))
 
 
-def value(board: Board) -> Value:
+def value(timetable: Timetable) -> Value:
     """The overload beyond what is held already, and the cost of all runs."""
-    moves = [(run, board.take(run)) for run in range(len(board.places))]
-    return board.put_all(moves)
+    moves = [(run, timetable.take(run)) for run in range(len(timetable.places))]
+    return timetable.put_all(moves)
 
 
-def least(board: Board) -> Value:
-    """The least overload and cost of all ways to place the runs of an empty board."""
+def least(timetable: Timetable) -> Value:
+    """The least overload and cost of all ways to place the runs of an empty timetable."""
     values = []
-    for way in product(*[range(len(p.starts)) for p in board.places]):
-        values.append(board.put_all(list(enumerate(way))))
-        for run in range(len(board.places)):
-            board.take(run)
+    for way in product(*[range(len(p.starts)) for p in timetable.places]):
+        values.append(timetable.put_all(list(enumerate(way))))
+        for run in range(len(timetable.places)):
+            timetable.take(run)
     return min(values)

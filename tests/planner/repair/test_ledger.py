@@ -18,7 +18,7 @@ from carbonaware_prefect.planner.repair.ledger import (
     read_ledger,
     write_ledger,
 )
-from carbonaware_prefect.planner.upcoming import Hands, Upcoming, read_upcoming
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming, read_upcoming
 
 RUN, OTHER, DEPLOYMENT = (str(UUID(int=n)) for n in (1, 2, 3))
 NOMINAL = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
@@ -180,18 +180,18 @@ def a_run(start: datetime, set_at: datetime | None, **fields: Any) -> Upcoming:
 
 
 @pytest.mark.parametrize(
-    ("start", "after", "hands"),
+    ("start", "after", "start_owner"),
     [
-        (ENTRY.start, timedelta(seconds=2), Hands.UNFINISHED),
-        (ENTRY.start, 9 * MINUTE, Hands.UNFINISHED),
-        (ENTRY.start, 11 * MINUTE, Hands.A_PERSON),
-        (ENTRY.start, -MINUTE / 2, Hands.A_PERSON),
-        (ENTRY.start + 2 * MINUTE, timedelta(seconds=2), Hands.A_PERSON),
-        (ENTRY.start, None, Hands.A_PERSON),
+        (ENTRY.start, timedelta(seconds=2), StartOwner.UNFINISHED),
+        (ENTRY.start, 9 * MINUTE, StartOwner.UNFINISHED),
+        (ENTRY.start, 11 * MINUTE, StartOwner.PERSON),
+        (ENTRY.start, -MINUTE / 2, StartOwner.PERSON),
+        (ENTRY.start + 2 * MINUTE, timedelta(seconds=2), StartOwner.PERSON),
+        (ENTRY.start, None, StartOwner.PERSON),
     ],
 )
 def test_a_start_that_another_planner_had_written_down(
-    start: datetime, after: timedelta | None, hands: Hands
+    start: datetime, after: timedelta | None, start_owner: StartOwner
 ) -> None:
     """It is the planner's, if it was set when that was planned, whatever came later."""
     shelf = Shelf()
@@ -200,9 +200,9 @@ def test_a_start_that_another_planner_had_written_down(
     ledger = asyncio.run(read_ledger(cast("Api", shelf)))
     run = a_run(start, None if after is None else ENTRY.moved_at + after)
 
-    assert run.hands is Hands.A_PERSON
-    assert ledger.recognise(run).hands is hands
-    assert Ledger().recognise(run).hands is Hands.A_PERSON
+    assert run.start_owner is StartOwner.PERSON
+    assert ledger.recognise(run).start_owner is start_owner
+    assert Ledger().recognise(run).start_owner is StartOwner.PERSON
 
 
 def test_only_a_persons_runs_may_turn_out_to_be_the_planners() -> None:

@@ -97,7 +97,7 @@ def test_what_a_change_deleted_is_put_back(deployment: dict[str, Any]) -> None:
 def test_what_somebody_did_not_want_is_left(
     entry: Entry, deployment: dict[str, Any] | None, because: str
 ) -> None:
-    """A person's wish, or an occurrence that is made anew anyhow, is not put back."""
+    """A person's terms, or an occurrence that is made anew anyhow, is not put back."""
     verdict = judge(entry, deployment, NOW)
 
     assert not verdict.restore

@@ -22,7 +22,7 @@ from prefect.settings import (
 
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 from carbonaware_prefect.settings import Settings
 from tests.server.prefects import job_variables
 from tests.server.world import FLOWS, Run, Server, World, eventually, now
@@ -164,7 +164,7 @@ class Occurrence:
         details = {"scheduled_time": moment.isoformat()}
         self.run().set_state(type="SCHEDULED", state_details=details)
 
-    def wish(self, run: str, **env: str) -> None:
+    def terms(self, run: str, **env: str) -> None:
         """Give one of its runs variables of its own."""
         own = self.settings["job_variables"] | {"env": env}
         self.server.call("PATCH", f"/flow_runs/{run}", json={"job_variables": own})
@@ -284,10 +284,10 @@ def plan(
         return asyncio.run(together())[0]
 
 
-def row_of(report: Report, occurrence: Occurrence) -> Row:
+def row_of(report: Report, occurrence: Occurrence) -> Outcome:
     """The only row of a report that tells of the occurrence."""
     name = occurrence.settings["name"]
-    (row,) = [row for row in report.rows if row.deployment == name]
+    (row,) = [row for row in report.outcomes if row.deployment == name]
     return row
 
 

@@ -182,7 +182,7 @@ class Fleet:
 
     def rows(self, run: Run) -> list[Any]:
         """What the passes did about a run."""
-        rows = [row for report in self.reports for row in report.rows]
+        rows = [row for report in self.reports for row in report.outcomes]
         return [row.action for row in rows if row.run == run.id]
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 from tests.server.planner.occurrences import Occurrence, every_month, occur, plan, row_of
 from tests.server.world import World, now
 
@@ -74,7 +74,7 @@ class Planned:
         """Twenty minutes before and after it, by the clock of the schedule."""
         return f"{self._local(moment - 20 * _MINUTE)}-{self._local(moment + 20 * _MINUTE)}"
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> Outcome:
         return row_of(self.report, self.cases[name])
 
 

@@ -102,8 +102,8 @@ class Asked:
         for name, (env, _, _) in _WRONG.items():
             pool = pools["wrong" if name == "of_the_pool" else "silent"]
             self.cases[name] = self._occur(pool, env)
-        self._wish("run", CARBONAWARE_WINDOW=f"{_WINDOWS['run']}m")
-        self._wish("of_the_run", CARBONAWARE_DURATION="soon")
+        self._bind_fields("run", CARBONAWARE_WINDOW=f"{_WINDOWS['run']}m")
+        self._bind_fields("of_the_run", CARBONAWARE_DURATION="soon")
         self.before = self.cases["untagged"].rows()
         self.report = plan(self.server, window=_WINDOWS["planner"] * _MINUTE)
 
@@ -119,8 +119,8 @@ class Asked:
         }
         return occur(world, self.nominal, dips=dips, env=env, tags=tags)
 
-    def _wish(self, name: str, **env: str) -> None:
-        self.cases[name].wish(self.cases[name].run().id, **env)
+    def _bind_fields(self, name: str, **env: str) -> None:
+        self.cases[name].terms(self.cases[name].run().id, **env)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_without_the_tag_nothing_is_touched(asked: Asked) -> None:
 
     assert case.start() == asked.nominal
     assert case.run().labels() == {}
-    assert case.settings["name"] not in {row.deployment for row in asked.report.rows}
+    assert case.settings["name"] not in {row.deployment for row in asked.report.outcomes}
 
 
 @pytest.mark.parametrize("where", _WRONG)

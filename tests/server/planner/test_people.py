@@ -81,7 +81,7 @@ class Fleet:
         self.reports.append(plan(self.server))
 
     def _act_again(self) -> None:
-        """What happens to them afterwards, and makes nobody's wish undone."""
+        """What happens to them afterwards, and makes nobody's terms undone."""
         cases = self.cases
         cases["put_back"].delete_run()
         cases["paused"].do("resume_deployment")
@@ -114,7 +114,9 @@ def _the_start(case: Occurrence) -> float:
 
 def test_the_planner_had_moved_them(fleet: Fleet) -> None:
     """Before people act, all runs but the one that a person has put elsewhere move."""
-    moved = {row.deployment for row in fleet.reports[0].rows if row.action is Action.MOVE}
+    moved = {
+        row.deployment for row in fleet.reports[0].outcomes if row.action is Action.MOVE
+    }
 
     assert moved == {
         case.settings["name"] for name, case in fleet.cases.items() if name != "unmoved"
@@ -191,7 +193,7 @@ def test_deleted_before_the_nominal_start(fleet: Fleet) -> None:
 
 def test_nothing_is_put_back(fleet: Fleet) -> None:
     """All passes together put back nothing but what the redeploy had deleted."""
-    rows = [row for report in fleet.reports for row in report.rows]
+    rows = [row for report in fleet.reports for row in report.outcomes]
     back = [row.deployment for row in rows if row.action is Action.PUT_BACK]
 
     assert back == [fleet.cases["put_back"].settings["name"]]

@@ -69,7 +69,7 @@ class Fleet:
         )
         for row in self.cases["beside"].rows():
             if row["parameters"]["told"] == "stays":
-                self.cases["beside"].wish(row["id"], CARBONAWARE_EARLIER="0s")
+                self.cases["beside"].terms(row["id"], CARBONAWARE_EARLIER="0s")
         all_moved(plan(self.server), len(self.cases) + 1)
         self.moved = {
             name: [Run(self.server, row["id"], case.journal) for row in case.rows()]

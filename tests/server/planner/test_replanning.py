@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from carbonaware_prefect.planner.report import Action, Report, Row
+from carbonaware_prefect.planner.report import Action, Outcome, Report
 from tests.server.planner.occurrences import Occurrence, occur, plan, row_of, write_forecast
 from tests.server.world import World, now
 
@@ -47,7 +47,7 @@ class Replanned:
         self.starts: list[dict[str, datetime]] = []
         self._pass()
         frozen = self.cases["frozen"]
-        frozen.wish(frozen.run().id, CARBONAWARE_FREEZE="6h")
+        frozen.terms(frozen.run().id, CARBONAWARE_FREEZE="6h")
         for name in ("better", "once", "frozen"):
             self._tell(name, {self.one: 100.0, self.two: 90.0})
         for name in ("hardly_better", "greedy"):
@@ -72,7 +72,7 @@ class Replanned:
         self.reports.append(plan(self._world.server))
         self.starts.append({name: case.start() for name, case in self.cases.items()})
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> Outcome:
         """What the second pass says."""
         return row_of(self.reports[1], self.cases[name])
 

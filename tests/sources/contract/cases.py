@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pydantic import SecretStr
 
 from carbonaware_prefect.core import Interval
-from carbonaware_prefect.sources.http.exchange import Limits
+from carbonaware_prefect.sources.http.exchange import FetchBudget
 from carbonaware_prefect.sources.http.source import HttpSource
 from carbonaware_prefect.sources.services.carbon_aware_sdk import CarbonAwareSdk
 from carbonaware_prefect.sources.services.carbonaware_scheduler import CarbonAwareScheduler
@@ -44,7 +44,7 @@ class Case:
     name: str
     zone: str
     step: timedelta
-    make: Callable[[str, Limits], HttpSource]
+    make: Callable[[str, FetchBudget], HttpSource]
     payload: Payload
     names_zone: bool = True
     secrets: tuple[str, ...] = ()
@@ -187,27 +187,27 @@ def carbon_aware_sdk(points: Sequence[Point], elsewhere: bool) -> object:
     ]
 
 
-def _electricity_maps(version: str) -> Callable[[str, Limits], HttpSource]:
-    def make(url: str, limits: Limits) -> HttpSource:
+def _electricity_maps(version: str) -> Callable[[str, FetchBudget], HttpSource]:
+    def make(url: str, budget: FetchBudget) -> HttpSource:
         return ElectricityMaps(
             SecretStr(KEY),
             version=version,  # type: ignore[arg-type]
             credential_origin="CARBONAWARE_TEST_KEY",
             base_url=url,
-            limits=limits,
+            budget=budget,
         )
 
     return make
 
 
-def _watttime(url: str, limits: Limits) -> HttpSource:
+def _watttime(url: str, budget: FetchBudget) -> HttpSource:
     return WattTime(
         "frida",
         SecretStr(PASSWORD),
         credential_origin="CARBONAWARE_TEST_PASSWORD",
         regions={"US-CAL-CISO": "CAISO_NORTH"},
         base_url=url,
-        limits=limits,
+        budget=budget,
     )
 
 
@@ -216,7 +216,7 @@ CASES = (
         "gb_national",
         "GB",
         timedelta(minutes=30),
-        lambda url, limits: GbCarbonIntensity(base_url=url, limits=limits),
+        lambda url, budget: GbCarbonIntensity(base_url=url, budget=budget),
         gb_national,
         names_zone=False,
     ),
@@ -224,14 +224,14 @@ CASES = (
         "gb_regional",
         "GB-13",
         timedelta(minutes=30),
-        lambda url, limits: GbCarbonIntensity(base_url=url, limits=limits),
+        lambda url, budget: GbCarbonIntensity(base_url=url, budget=budget),
         gb_regional,
     ),
     Case(
         "energy_charts",
         "DE",
         timedelta(minutes=15),
-        lambda url, limits: EnergyCharts(base_url=url, limits=limits),
+        lambda url, budget: EnergyCharts(base_url=url, budget=budget),
         energy_charts,
         names_zone=False,
     ),
@@ -266,8 +266,8 @@ CASES = (
         "carbonaware_scheduler",
         "US-MIDA-PJM",
         timedelta(minutes=5),
-        lambda url, limits: CarbonAwareScheduler(
-            regions={"US-MIDA-PJM": ("aws", "us-east-1")}, base_url=url, limits=limits
+        lambda url, budget: CarbonAwareScheduler(
+            regions={"US-MIDA-PJM": ("aws", "us-east-1")}, base_url=url, budget=budget
         ),
         scheduler,
     ),
@@ -275,8 +275,8 @@ CASES = (
         "carbon_aware_sdk",
         "US-MIDA-PJM",
         timedelta(minutes=5),
-        lambda url, limits: CarbonAwareSdk(
-            url, signal="average", locations={"US-MIDA-PJM": "eastus"}, limits=limits
+        lambda url, budget: CarbonAwareSdk(
+            url, signal="average", locations={"US-MIDA-PJM": "eastus"}, budget=budget
         ),
         carbon_aware_sdk,
     ),

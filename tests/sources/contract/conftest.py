@@ -18,7 +18,7 @@ from carbonaware_prefect.errors import (
     SourceRefusedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http.exchange import Limits
+from carbonaware_prefect.sources.http.exchange import FetchBudget
 from tests.sources.contract.cases import CASES, TOKEN, Case, case_of
 from tests.sources.contract.server import Api, Asked, Reply, json_reply, serve
 
@@ -29,8 +29,8 @@ TYPED = (
     SourceUnreachableError,
     SourceMalformedError,
 )
-ONCE = Limits(
-    budget=timedelta(seconds=5), attempt=timedelta(seconds=5), retries=0, pause=timedelta(0)
+ONCE = FetchBudget(
+    total=timedelta(seconds=5), attempt=timedelta(seconds=5), retries=0, pause=timedelta(0)
 )
 
 
@@ -54,10 +54,10 @@ class Play:
         self.api.answer = _answer
 
     def fetch(
-        self, *, limits: Limits = ONCE, asked: Interval | None = None
+        self, *, budget: FetchBudget = ONCE, asked: Interval | None = None
     ) -> Forecast | Exception:
         """The forecast or the typed error; fail on anything else and on any leak."""
-        source = self.case.make(self.api.url, limits)
+        source = self.case.make(self.api.url, budget)
         outcome: Forecast | Exception
         try:
             outcome = source.fetch(self.case.zone, asked or self.case.asked)

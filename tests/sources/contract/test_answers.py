@@ -49,7 +49,7 @@ def test_a_good_answer_is_a_forecast(play: Play) -> None:
     assert (forecast.start, forecast.end) == (play.case.asked.start, play.case.asked.end)
     assert forecast.start.tzinfo is timezone.utc
     assert [value for _, value in forecast] == pytest.approx(list(range(100, 112)))
-    assert len(forecast.runs) == 1
+    assert len(forecast.stretches) == 1
     assert forecast.issued_at in (ISSUED, None)
 
 
@@ -96,7 +96,7 @@ def test_an_absent_value_is_a_gap(play: Play, absent: object) -> None:
     forecast = play.fetch()
     assert values(forecast) == [*range(100, 104), *range(105, 112)]
     assert isinstance(forecast, Forecast)
-    assert len(forecast.runs) == 2
+    assert len(forecast.stretches) == 2
 
 
 def test_a_missing_point_is_a_gap(play: Play) -> None:
@@ -106,7 +106,7 @@ def test_a_missing_point_is_a_gap(play: Play) -> None:
     play.answer(json_reply(play.case.payload(points, HERE)))
     forecast = play.fetch()
     assert isinstance(forecast, Forecast)
-    assert [(run.edges[-1] - run.edges[0]) / 1e6 for run in forecast.runs] == [
+    assert [(run.edges[-1] - run.edges[0]) / 1e6 for run in forecast.stretches] == [
         4 * play.case.step.total_seconds(),
         6 * play.case.step.total_seconds(),
     ]

@@ -16,7 +16,7 @@ from carbonaware_prefect.errors import (
     SourceRefusedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http.exchange import Limits
+from carbonaware_prefect.sources.http.exchange import FetchBudget
 from tests.sources.contract.cases import BASIC, KEY, PASSWORD, TOKEN
 from tests.sources.contract.conftest import ONCE, Play
 from tests.sources.contract.server import Manner, Reply, json_reply
@@ -24,8 +24,8 @@ from tests.sources.contract.server import Manner, Reply, json_reply
 JSON = {"Content-Type": "application/json"}
 # A server that says everything it was sent back, in whatever it answers.
 ECHO = f"{KEY} {PASSWORD} {TOKEN} {BASIC}"
-SHORT = Limits(
-    budget=timedelta(seconds=0.3),
+SHORT = FetchBudget(
+    total=timedelta(seconds=0.3),
     attempt=timedelta(seconds=0.3),
     retries=0,
     pause=timedelta(0),
@@ -102,7 +102,7 @@ def test_an_outage_that_says_when_it_ends_is_not_asked_again_before(
 ) -> None:
     """One attempt, though retries are left."""
     exchange.answer(json_reply({}, 503, Retry_After="60"))
-    assert isinstance(exchange.fetch(limits=Limits()), SourceUnreachableError)
+    assert isinstance(exchange.fetch(budget=FetchBudget()), SourceUnreachableError)
     assert len([asked for asked in exchange.api.asked if asked.path != "/login"]) <= 1
     assert len(exchange.api.asked) <= 2
 
@@ -158,7 +158,7 @@ def test_a_slow_answer_is_given_up_in_time(exchange: Play, manner: Manner) -> No
     """A byte now and then does not keep the exchange alive."""
     exchange.answer(Reply(manner=manner))
     begin = time.perf_counter()
-    assert isinstance(exchange.fetch(limits=SHORT), SourceUnreachableError)
+    assert isinstance(exchange.fetch(budget=SHORT), SourceUnreachableError)
     assert time.perf_counter() - begin < 2
 
 
@@ -174,8 +174,8 @@ def test_nobody_there_is_unreachable(exchange: Play) -> None:
     """A closed port, within the budget and with its retries."""
     exchange.api = type(exchange.api)()
     exchange.api.url = "http://127.0.0.1:9"
-    limits = Limits(budget=timedelta(seconds=0.4), pause=timedelta(milliseconds=5))
-    assert isinstance(exchange.fetch(limits=limits), SourceUnreachableError)
+    budget = FetchBudget(total=timedelta(seconds=0.4), pause=timedelta(milliseconds=5))
+    assert isinstance(exchange.fetch(budget=budget), SourceUnreachableError)
 
 
 def test_an_outage_of_a_moment_is_survived(play: Play) -> None:
@@ -187,15 +187,16 @@ def test_an_outage_of_a_moment_is_survived(play: Play) -> None:
         return json_reply({"token": TOKEN}) if path == "/login" else replies.pop(0)
 
     play.api.answer = answer
-    limits = Limits(pause=timedelta(milliseconds=5))
-    assert isinstance(play.fetch(limits=limits), Forecast)
+    budget = FetchBudget(pause=timedelta(milliseconds=5))
+    assert isinstance(play.fetch(budget=budget), Forecast)
 
 
 def test_a_dead_source_is_asked_three_times_at_most(play: Play) -> None:
     """One attempt and two retries."""
     play.answer(Reply(status=500))
     assert isinstance(
-        play.fetch(limits=Limits(pause=timedelta(milliseconds=5))), SourceUnreachableError
+        play.fetch(budget=FetchBudget(pause=timedelta(milliseconds=5))),
+        SourceUnreachableError,
     )
     assert len([asked for asked in play.api.asked if asked.path != "/login"]) == 3
 
@@ -204,7 +205,7 @@ def test_a_dead_source_is_asked_three_times_at_most(play: Play) -> None:
 def test_an_answer_that_is_final_is_not_asked_for_again(play: Play, status: int) -> None:
     """Asking again would not help, and would cost the limit."""
     play.answer(Reply(status=status))
-    play.fetch(limits=Limits(pause=timedelta(milliseconds=5)))
+    play.fetch(budget=FetchBudget(pause=timedelta(milliseconds=5)))
     assert len([asked for asked in play.api.asked if asked.path != "/login"]) == 1
 
 

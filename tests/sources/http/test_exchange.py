@@ -25,32 +25,32 @@ from carbonaware_prefect.errors import (
     SourceRateLimitedError,
     SourceUnreachableError,
 )
-from carbonaware_prefect.sources.http.exchange import DEFAULT_LIMITS, Limits, ask
+from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget, ask
 from carbonaware_prefect.sources.http.peer import peer_at
 from tests.sources.contract.server import Api, Reply, json_reply, serve
 
-QUICK = Limits(
-    budget=timedelta(seconds=0.4),
+QUICK = FetchBudget(
+    total=timedelta(seconds=0.4),
     attempt=timedelta(seconds=0.4),
     pause=timedelta(milliseconds=5),
 )
 
 
-def get(url: str, limits: Limits = QUICK) -> object:
+def get(url: str, budget: FetchBudget = QUICK) -> object:
     """Ask ``url`` for JSON."""
-    return ask(httpx.Request("GET", url), peer=peer_at(url, "Test"), limits=limits)
+    return ask(httpx.Request("GET", url), peer=peer_at(url, "Test"), budget=budget)
 
 
 def test_the_default_budget_is_ten_seconds() -> None:
     """With at most two retries inside it."""
-    assert DEFAULT_LIMITS.budget == timedelta(seconds=10)
-    assert DEFAULT_LIMITS.retries == 2
+    assert DEFAULT_BUDGET.total == timedelta(seconds=10)
+    assert DEFAULT_BUDGET.retries == 2
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        {"budget": timedelta(0)},
+        {"total": timedelta(0)},
         {"attempt": timedelta(seconds=-1)},
         {"retries": 3},
         {"retries": -1},
@@ -61,21 +61,21 @@ def test_the_default_budget_is_ten_seconds() -> None:
 )
 def test_limits_that_limit_nothing_are_refused(bad: dict[str, Any]) -> None:
     """No endless retries and no time-out of zero."""
-    with pytest.raises(InvalidSettingError, match="limits"):
-        Limits(**bad)
+    with pytest.raises(InvalidSettingError, match="budget"):
+        FetchBudget(**bad)
 
 
 def test_retries_share_the_budget(api: Api) -> None:
     """Silence costs the budget once, not once per attempt."""
     api.answer = lambda _: Reply(manner="silence")
-    limits = Limits(
-        budget=timedelta(seconds=0.5),
+    budget = FetchBudget(
+        total=timedelta(seconds=0.5),
         attempt=timedelta(seconds=0.4),
         pause=timedelta(milliseconds=5),
     )
     begin = time.perf_counter()
     with pytest.raises(SourceUnreachableError, match=r"within 0\.\d+ s"):
-        get(api.url, limits)
+        get(api.url, budget)
     assert time.perf_counter() - begin < 1
     assert 1 <= len(api.asked) <= 3
 
@@ -142,10 +142,10 @@ def test_a_date_to_come_back_is_counted_from_the_servers_clock(api: Api) -> None
 def test_a_body_of_exactly_the_limit_is_read(api: Api) -> None:
     """One byte more is not."""
     api.answer = lambda _: json_reply("x" * 98)
-    limits = Limits(body_bytes=100)
-    assert get(api.url, limits) == "x" * 98
+    budget = FetchBudget(body_bytes=100)
+    assert get(api.url, budget) == "x" * 98
     with pytest.raises(SourceMalformedError, match="99 bytes"):
-        get(api.url, Limits(body_bytes=99))
+        get(api.url, FetchBudget(body_bytes=99))
 
 
 @pytest.mark.parametrize(
@@ -216,5 +216,5 @@ def test_a_certificate_nobody_vouches_for_is_unreachable(tmp_path: Path) -> None
     with serve(context) as api:
         api.answer = lambda _: json_reply({})
         with pytest.raises(SourceUnreachableError, match=r"(?i)certificate"):
-            get(api.url, Limits(retries=0))
+            get(api.url, FetchBudget(retries=0))
         assert api.asked == []

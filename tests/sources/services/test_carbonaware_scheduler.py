@@ -47,7 +47,7 @@ def test_the_schedulers_few_slots_are_a_forecast_with_gaps() -> None:
     case = case_of("carbonaware_scheduler")
     payload = case.payload([case.points()[i] for i in (1, 5, 9)], False)
     forecast = CarbonAwareScheduler(regions=PJM).parse(payload, case.zone, case.asked)
-    assert len(forecast.runs) == 3
+    assert len(forecast.stretches) == 3
     assert sum((span.duration for span, _ in forecast), timedelta()) == HOUR / 4
 
 
@@ -58,7 +58,7 @@ def test_the_scheduler_is_not_asked_for_the_past(api: Api) -> None:
 
     def source(now: datetime) -> CarbonAwareScheduler:
         return CarbonAwareScheduler(
-            regions=PJM, now=lambda: now, base_url=api.url, limits=ONCE
+            regions=PJM, now=lambda: now, base_url=api.url, budget=ONCE
         )
 
     forecast = source(MIDNIGHT + HOUR / 2).fetch(case.zone, case.asked)

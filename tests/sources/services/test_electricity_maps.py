@@ -68,7 +68,7 @@ def test_a_key_that_cannot_be_one_is_refused_before_it_leaves(
 ) -> None:
     """The HTTP library would quote it in its own error."""
     source = ElectricityMaps(
-        SecretStr(key), credential_origin="KEY_VARIABLE", base_url=api.url, limits=ONCE
+        SecretStr(key), credential_origin="KEY_VARIABLE", base_url=api.url, budget=ONCE
     )
     with pytest.raises(SourceRefusedError, match=what) as caught:
         source.fetch("DE", DAY)
@@ -80,7 +80,7 @@ def test_a_key_with_a_line_break_at_its_end_is_used_without(api: Api) -> None:
     """Keys read from files have one."""
     case = case_of("electricity_maps_v3")
     api.answer = lambda _: json_reply(case.good())
-    source = ElectricityMaps(SecretStr("k-1\n"), base_url=api.url, limits=ONCE)
+    source = ElectricityMaps(SecretStr("k-1\n"), base_url=api.url, budget=ONCE)
     source.fetch("DE", DAY)
     assert api.asked[0].headers["auth-token"] == "k-1"
 

@@ -51,7 +51,7 @@ def test_a_wide_hole_does_not_make_a_wide_step() -> None:
     """Each second hour missing: what is left lasts an hour each."""
     points = [(MIDNIGHT + 2 * i * HOUR, 100 + i) for i in range(3)]
     forecast = EnergyCharts().parse(energy_charts(points, False), "FR", DAY)
-    assert len(forecast.runs) == 3
+    assert len(forecast.stretches) == 3
     assert forecast.end == MIDNIGHT + 5 * HOUR
 
 
@@ -61,7 +61,7 @@ def test_of_two_resolutions_the_finer_counts() -> None:
     hours = [(MIDNIGHT + i * HOUR, 200 + i) for i in (1, 2)]
     payload = energy_charts([*quarters, *hours], False)
     forecast = EnergyCharts().parse(payload, "DE", DAY)
-    assert [run.edges[-1] - run.edges[0] for run in forecast.runs] == [
+    assert [run.edges[-1] - run.edges[0] for run in forecast.stretches] == [
         75 * 60 * 10**6,
         15 * 60 * 10**6,
     ]

@@ -165,7 +165,7 @@ def test_watttime_without_a_password_is_refused_before_it_leaves(api: Api) -> No
         SecretStr(""),
         credential_origin="WT_PASSWORD",
         base_url=api.url,
-        limits=ONCE,
+        budget=ONCE,
     )
     with pytest.raises(SourceRefusedError, match="WT_PASSWORD is empty"):
         source.fetch("CAISO_NORTH", DAY)

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from carbonaware_prefect.core.capacity.jobs import Contender, joined
+from carbonaware_prefect.core.capacity.demands import Demand, joined
 from carbonaware_prefect.core.intervals import to_microseconds
 from carbonaware_prefect.errors import InvalidInputError
-from tests.core.capacity.instances import HOUR, at, contender, hourly, rival
+from tests.core.capacity.instances import HOUR, at, demand, hourly, job
 
 FORECAST = hourly(100, 90, 80, 100, 50)
 
@@ -22,11 +22,11 @@ FORECAST = hourly(100, 90, 80, 100, 50)
         ({"minimum_saving": float("nan")}, "minimum_saving must be a number from 0 on"),
         ({"nominal": datetime(2026, 1, 1)}, "nominal is naive"),  # noqa: DTZ001
         (
-            {"pieces": ((at(0), datetime(2026, 1, 1)),)},  # noqa: DTZ001
+            {"ranges": ((at(0), datetime(2026, 1, 1)),)},  # noqa: DTZ001
             "last start is naive",
         ),
         (
-            {"pieces": ((at(2), at(1)),)},
+            {"ranges": ((at(2), at(1)),)},
             "a piece of the window must not end before it starts, got 2026-01-01T02",
         ),
     ],
@@ -37,33 +37,33 @@ def test_impossible_contenders_are_refused(change: dict[str, Any], message: str)
         "key": "run",
         "forecast": FORECAST,
         "duration": HOUR,
-        "pieces": ((at(0), at(1)),),
+        "ranges": ((at(0), at(1)),),
     }
 
     with pytest.raises(InvalidInputError, match=message):
-        Contender(**(fields | change))
+        Demand(**(fields | change))
 
 
 def test_contenders_keep_utc_and_order() -> None:
-    """Times in UTC, pieces in order of time, each resource once."""
+    """Times in UTC, ranges in order of time, each resource once."""
     berlin = ZoneInfo("Europe/Berlin")
-    run = Contender(
+    run = Demand(
         key="run",
         forecast=FORECAST,
         duration=HOUR,
-        pieces=((at(3), at(4)), (at(0).astimezone(berlin), at(1))),
+        ranges=((at(3), at(4)), (at(0).astimezone(berlin), at(1))),
         nominal=at(2).astimezone(berlin),
         resources=("pool", "queue", "pool"),
     )
 
-    assert run.pieces == ((at(0), at(1)), (at(3), at(4)))
+    assert run.ranges == ((at(0), at(1)), (at(3), at(4)))
     assert run.nominal is not None
     assert run.nominal.isoformat() == "2026-01-01T02:00:00+00:00"
     assert run.resources == ("pool", "queue")
 
 
 def test_joined_pieces_are_disjoint_and_in_order() -> None:
-    """Pieces that touch or overlap become one."""
+    """StartRanges that touch or overlap become one."""
     assert joined([(5, 6), (0, 2), (1, 1), (2, 3)]) == [(0, 3), (5, 6)]
     assert joined([]) == []
 
@@ -73,20 +73,20 @@ def test_joined_pieces_are_disjoint_and_in_order() -> None:
 )
 def test_a_saving_of_exactly_the_minimum_will_do(minimum_saving: float, hour: int) -> None:
     """80 after 100 saves 20 %: enough for 0.2, not for more."""
-    run = contender(
+    run = demand(
         "run", FORECAST, (0, 3), nominal=0, minimum_saving=minimum_saving, resources=()
     )
 
-    start, _ = rival(run).alone
+    start, _ = job(run).alone
 
     assert start == to_microseconds(at(hour))
 
 
 def test_allowed_are_the_starts_that_save_enough_and_the_nominal_one() -> None:
     """Ten percent less than 100 is reached where the mean falls to 90, and not before."""
-    run = contender("run", FORECAST, (0, 3), nominal=0, minimum_saving=0.1)
+    run = demand("run", FORECAST, (0, 3), nominal=0, minimum_saving=0.1)
 
-    allowed = rival(run).allowed()
+    allowed = job(run).allowed()
 
     nominal = to_microseconds(at(0))
     assert allowed == [
@@ -97,11 +97,11 @@ def test_allowed_are_the_starts_that_save_enough_and_the_nominal_one() -> None:
 
 def test_without_a_nominal_start_all_covered_starts_are_allowed() -> None:
     """Whatever they save; and a nominal start beyond the forecast does not matter."""
-    run = contender("run", FORECAST, (3, 9), minimum_saving=0.5)
-    lost = contender("run", FORECAST, (3, 9), nominal=8, minimum_saving=0.5)
+    run = demand("run", FORECAST, (3, 9), minimum_saving=0.5)
+    lost = demand("run", FORECAST, (3, 9), nominal=8, minimum_saving=0.5)
 
     covered = (to_microseconds(at(3)), to_microseconds(at(4)))
     nominal = to_microseconds(at(8))
-    assert rival(run).allowed() == [covered]
-    assert rival(lost).allowed() == [covered, (nominal, nominal)]
-    assert rival(lost).cost(nominal) > max(rival(lost).cost(m) for m in covered)
+    assert job(run).allowed() == [covered]
+    assert job(lost).allowed() == [covered, (nominal, nominal)]
+    assert job(lost).cost(nominal) > max(job(lost).cost(m) for m in covered)

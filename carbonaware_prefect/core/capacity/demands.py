@@ -11,14 +11,14 @@ from functools import lru_cache
 
 from carbonaware_prefect.core.forecast import Forecast
 from carbonaware_prefect.core.intervals import to_length, to_microseconds, to_utc
-from carbonaware_prefect.core.starts import Piece, Starts
+from carbonaware_prefect.core.starts import StartRange, Starts
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Contender", "Placement", "Rival", "joined"]
+__all__ = ["Demand", "Job", "Placement", "joined"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
+class Demand:
     """A run that is to be placed beside others.
 
     Attributes:
@@ -26,7 +26,7 @@ class Contender:
         forecast: intensity where it runs. Runs of one zone had better share one object,
             so that what is known of it is shared too.
         duration: expected run time.
-        pieces: first and last allowed start of each piece of its window, both included.
+        ranges: first and last allowed start of each piece of its window, both included.
         nominal: its own nominal start, always allowed, in the window or not; None where
             it must not start there any more.
         resources: names of the limits that it counts against.
@@ -38,7 +38,7 @@ class Contender:
     key: str
     forecast: Forecast
     duration: timedelta
-    pieces: tuple[tuple[datetime, datetime], ...]
+    ranges: tuple[tuple[datetime, datetime], ...]
     nominal: datetime | None = None
     resources: tuple[str, ...] = ()
     minimum_saving: float = 0.0
@@ -53,27 +53,27 @@ class Contender:
             raise InvalidInputError(msg)
         if self.nominal is not None:
             object.__setattr__(self, "nominal", to_utc(self.nominal, "nominal"))
-        pieces = sorted(
+        ranges = sorted(
             (to_utc(low, "first start"), to_utc(high, "last start"))
-            for low, high in self.pieces
+            for low, high in self.ranges
         )
-        for low, high in pieces:
+        for low, high in ranges:
             if high < low:
                 msg = (
                     f"a piece of the window must not end before it starts, got "
                     f"{low.isoformat()} to {high.isoformat()}"
                 )
                 raise InvalidInputError(msg)
-        object.__setattr__(self, "pieces", tuple(pieces))
+        object.__setattr__(self, "ranges", tuple(ranges))
         object.__setattr__(self, "resources", tuple(dict.fromkeys(self.resources)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a contender is to start.
+    """Where a demand is to start.
 
     Attributes:
-        key: the contender's.
+        key: the demand's.
         start: chosen start (UTC); None where it has no nominal start and the forecast
             covers no whole slot in its window.
         mean_intensity: mean gCO2eq/kWh from there on over its duration; None where the
@@ -91,17 +91,17 @@ class Placement:
     exceeded: tuple[str, ...] = ()
 
 
-class Rival:
-    """A contender in exact integers (microseconds since 1970).
+class Job:
+    """A demand in exact integers (microseconds since 1970).
 
-    Its cost is the integral of the intensity over its slot, in a unit that all rivals
+    Its cost is the integral of the intensity over its slot, in a unit that all jobs
     share, so that the costs of several can be added.
 
     Attributes:
-        key: the contender's.
+        key: the demand's.
         starts: all starts of its duration in its forecast.
         length: its duration.
-        pieces: its window.
+        ranges: its window.
         nominal: its nominal start or None.
         nominal_total: the total there; None where it is not covered.
         resources: the limits that it counts against.
@@ -117,40 +117,40 @@ class Rival:
         "length",
         "nominal",
         "nominal_total",
-        "pieces",
+        "ranges",
         "resources",
         "starts",
     )
 
-    def __init__(self, contender: Contender, starts: Starts) -> None:
-        self.key = contender.key
+    def __init__(self, demand: Demand, starts: Starts) -> None:
+        self.key = demand.key
         self.starts = starts
         self.length = starts.length
-        self.resources = contender.resources
+        self.resources = demand.resources
         self._weight = 1
-        self.pieces = joined(
-            [(to_microseconds(a), to_microseconds(b)) for a, b in contender.pieces]
+        self.ranges = joined(
+            [(to_microseconds(a), to_microseconds(b)) for a, b in demand.ranges]
         )
         self.nominal: int | None = None
         self.nominal_total: int | None = None
         self._ceiling: int | None = None
-        if contender.nominal is not None:
-            self.nominal = to_microseconds(contender.nominal)
+        if demand.nominal is not None:
+            self.nominal = to_microseconds(demand.nominal)
             self.nominal_total = starts.total(self.nominal)
         if self.nominal_total is not None:
             self._ceiling = self.nominal_total - 1
             if self.nominal_total > 0:
-                part, whole = _kept(contender.minimum_saving)
+                part, whole = _kept(demand.minimum_saving)
                 self._ceiling = min(self._ceiling, self.nominal_total * part // whole)
         self.alone = self._alone()
 
     def reach(self) -> tuple[int, int]:
         """The first moment that it might hold, and the end of the last one."""
-        pieces = self.pieces
+        ranges = self.ranges
         if self.nominal is not None:
-            pieces = [*pieces, (self.nominal, self.nominal)]
-        first = min(low for low, _ in pieces)
-        return first, max(high for _, high in pieces) + self.length
+            ranges = [*ranges, (self.nominal, self.nominal)]
+        first = min(low for low, _ in ranges)
+        return first, max(high for _, high in ranges) + self.length
 
     def confine(self, limits: Container[str]) -> bool:
         """Forget all other limits; whether any is left."""
@@ -158,27 +158,27 @@ class Rival:
         return bool(self.resources)
 
     def _alone(self) -> tuple[int | None, int | None]:
-        found = self.starts.lowest(self.pieces)
+        found = self.starts.lowest(self.ranges)
         if found is None or (self._ceiling is not None and found[0] > self._ceiling):
             return self.nominal, self.nominal_total
         return found[1], found[0]
 
-    def allowed(self) -> list[Piece]:
+    def allowed(self) -> list[StartRange]:
         """All starts that it may choose: clean enough ones, and its nominal start."""
         if self._ceiling is None:
-            pieces = self.starts.covered(self.pieces)
+            ranges = self.starts.covered(self.ranges)
         else:
-            pieces = self.starts.below(self.pieces, self._ceiling)
+            ranges = self.starts.below(self.ranges, self._ceiling)
         if self.nominal is None:
-            return pieces
-        return joined([*pieces, (self.nominal, self.nominal)])
+            return ranges
+        return joined([*ranges, (self.nominal, self.nominal)])
 
     def scale(self) -> int:
         """What a gram per kWh is in its forecast's integers."""
         return self.starts.scale // self.length
 
     def weigh(self, scale: int) -> None:
-        """Count costs in a scale that all rivals share."""
+        """Count costs in a scale that all jobs share."""
         self._weight = scale // self.scale()
 
     def cost(self, start: int) -> int:
@@ -186,26 +186,26 @@ class Rival:
         total = self.starts.total(start)
         return (self.starts.most() + 1 if total is None else total) * self._weight
 
-    def cheapest(self, pieces: Sequence[Piece]) -> tuple[int, int]:
-        """The lowest cost in pieces of what is allowed, and the start that has it.
+    def cheapest(self, ranges: Sequence[StartRange]) -> tuple[int, int]:
+        """The lowest cost in ranges of what is allowed, and the start that has it.
 
         The nominal start comes first among equals, then the earliest.
         """
-        found = self.starts.lowest(pieces)
+        found = self.starts.lowest(ranges)
         best = None if found is None else (found[0] * self._weight, found[1])
         if self.nominal is not None:
             nominal = self.nominal
-            inside = any(low <= nominal <= high for low, high in pieces)
+            inside = any(low <= nominal <= high for low, high in ranges)
             if inside and (best is None or self.cost(nominal) <= best[0]):
                 return self.cost(nominal), nominal
         assert best is not None  # noqa: S101  what is allowed is covered or nominal
         return best
 
 
-def joined(pieces: list[Piece]) -> list[Piece]:
-    """The same starts as disjoint pieces in order of time."""
-    result: list[Piece] = []
-    for low, high in sorted(pieces):
+def joined(ranges: list[StartRange]) -> list[StartRange]:
+    """The same starts as disjoint ranges in order of time."""
+    result: list[StartRange] = []
+    for low, high in sorted(ranges):
         if result and low <= result[-1][1]:
             result[-1] = (result[-1][0], max(high, result[-1][1]))
         else:

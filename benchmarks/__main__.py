@@ -23,6 +23,7 @@ BENCHMARKS = {
     "warm_decision": "benchmarks.warm_decision",
     "planning": "benchmarks.planning",
     "capacity": "benchmarks.capacity",
+    "few_runs": "benchmarks.few_runs",
     "planner_pass": "benchmarks.planner_pass",
     "fleet_scale": "benchmarks.fleet_scale",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -98,7 +98,6 @@ class Report:
     calls: int = 0
     api_seconds: float = 0.0
     seconds: float = 0.0
-    notes: tuple[str, ...] = field(default=())
 
     def count(self, action: Action) -> int:
         """How many runs that happened to, without those where it could not be done."""
@@ -121,6 +120,5 @@ class Report:
             "seconds": round(self.seconds, 3),
             "counts": {action.value: self.count(action) for action in Action},
             "faults": self.faults,
-            "notes": list(self.notes),
             "runs": [outcome.as_document() for outcome in self.outcomes],
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from carbonaware_prefect.core.capacity import branch_and_bound as few
 from carbonaware_prefect.core.capacity.demands import Job
 from carbonaware_prefect.core.capacity.ejection_chains import relieve
-from carbonaware_prefect.core.capacity.exhaust import FEW, exhaust
 from carbonaware_prefect.core.capacity.local_search import fill, rearrange
 from carbonaware_prefect.core.capacity.occupancy import Held
 from carbonaware_prefect.core.capacity.prices import Bidder, find_prices
@@ -157,5 +157,5 @@ def _mend(timetable: Timetable) -> None:
     steps = relieve(timetable, steps)
     rearrange(timetable, tries - tries // 3)
     relieve(timetable, steps)
-    if runs <= FEW:
-        exhaust(timetable)
+    if runs <= few.FEW:
+        few.branch_and_bound(timetable)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from carbonaware_prefect.core.capacity.exhaust import exhaust
+from carbonaware_prefect.core.capacity.branch_and_bound import branch_and_bound
 from carbonaware_prefect.core.capacity.local_search import fill
 from carbonaware_prefect.core.capacity.timetable import Timetable
 from tests.core.capacity.timetables import grid, least, places, random_timetable, value
@@ -16,7 +16,7 @@ def test_exhausting_finds_the_best_of_all_ways(seed: int, lengths: tuple[int, ..
     timetable = random_timetable(seed, runs=4, lengths=lengths)
     fill(timetable)
 
-    exhaust(timetable)
+    branch_and_bound(timetable)
 
     assert value(timetable) == tried
 
@@ -33,7 +33,7 @@ def test_too_many_ways_end_with_the_best_so_far() -> None:
         timetable.put(run, 0)
     before = value(timetable)
 
-    exhaust(timetable)
+    branch_and_bound(timetable)
 
     assert value(timetable)[0] < before[0]
     assert -1 not in timetable.at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from carbonaware_prefect.core.capacity.timetable import Moves, Timetable, Value, better
 
-__all__ = ["FEW", "exhaust"]
+__all__ = ["FEW", "branch_and_bound"]
 
 FEW = 7
 """Of more runs there are too many ways."""
@@ -12,7 +12,7 @@ FEW = 7
 _STEPS = 6_000
 
 
-def exhaust(timetable: Timetable) -> None:
+def branch_and_bound(timetable: Timetable) -> None:
     """Put the runs on the timetable at the best of all their places (branch and bound).
 
     Where the steps run out before all ways are tried, at the best found till then, never

@@ -19,8 +19,10 @@ from statistics import median_high
 
 from benchmarks import render
 from benchmarks.lab import DELAYED, PLAIN, SETTINGS, Lab, a_server, another_world
-from tests.server.proxy import Proxy, Trap
-from tests.server.world import Run, Server, now
+from tests.prefect_server.proxy import Proxy, Trap
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
 
 __all__ = ["headlines", "main", "run"]
 

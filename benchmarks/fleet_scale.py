@@ -23,8 +23,9 @@ import psutil
 from benchmarks import render
 from tests.fleet.machines import Fleet, Job, soon
 from tests.fleet.postgres import a_database, why_no_postgres
-from tests.server.proxy import Proxy
-from tests.server.world import Server, eventually
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
 
 __all__ = ["headlines", "main", "run"]
 
@@ -57,7 +58,7 @@ def a_fleet(size: int) -> Iterator[tuple[Fleet, Proxy, psutil.Process]]:
         contextlib.ExitStack() as stack,
     ):
         off = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
-        server = Server(Path(folder) / "server", database, **off)
+        server = Server(Path(folder) / "server", database, settings=off)
         stack.callback(server.close)
         server.start()
         assert server.process is not None  # noqa: S101  started above

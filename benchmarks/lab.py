@@ -18,7 +18,11 @@ from typing import Any
 from prefect.settings import PREFECT_LOGGING_TO_API_BATCH_INTERVAL
 from prefect.settings.models.worker import WorkerSettings
 
-from tests.server.world import Process, Run, Server, World, a_world, eventually
+from tests.prefect_server.process import Process
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World, a_world
 
 __all__ = ["DELAYED", "LOOK_AHEAD", "PLAIN", "SETTINGS", "Lab", "a_lab"]
 
@@ -97,7 +101,7 @@ def a_lab() -> Iterator[Lab]:
 def a_server(**settings: str) -> Iterator[Server]:
     """A server in a temporary folder, with more settings than those of the tests."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), **settings)
+        server = Server(Path(folder), settings=settings)
         try:
             server.start()
             yield server

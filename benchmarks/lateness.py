@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from benchmarks import render
 from benchmarks.lab import DELAYED, PLAIN, SETTINGS, Lab, a_lab
-from tests.server.world import Run, now
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import now
 
 __all__ = ["headlines", "main", "run"]
 

@@ -27,7 +27,9 @@ from carbonaware_prefect.planner.api import BATCH, TAG, Api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.report import Action, Report
 from carbonaware_prefect.settings import Settings
-from tests.server.world import Server, World, now
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World
 
 __all__ = ["headlines", "main", "run"]
 

@@ -12,6 +12,10 @@ import pytest
 
 from carbonaware_prefect.demo.processes import end_all, living
 from tests import sweeper
+from tests.prefect_server.fixtures import server, world
+
+__all__ = ["server", "world"]
+
 
 # A process that was told to end may need a while for it.
 _ENDING_SECONDS = 20.0

@@ -22,7 +22,7 @@ from typing_extensions import Self
 
 from tests import sweeper
 from tests.docker.keeper import remove_traces
-from tests.server.world import clean_environment
+from tests.prefect_server.process import clean_environment
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _START_SECONDS = 30.0

@@ -16,8 +16,11 @@ from typing import Any
 from docker.models.containers import Container
 
 from tests.docker.engine import Engine
-from tests.server.proxy import Proxy
-from tests.server.world import FLOWS, Run, Server, World, now
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import FLOWS, World
 
 LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"

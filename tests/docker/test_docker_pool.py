@@ -32,14 +32,16 @@ from tests.docker.pool import (
     write_dip,
 )
 from tests.docs.documents import ROOT, blocks, text_of
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import Occurrence, Timeline, occur, plan, row_of
-from tests.server.world import Anew, Run, Server, World, eventually
 
 pytestmark = [
     pytest.mark.infra,
     # The first test waits for the engine, its image, the server and two deployments.
     pytest.mark.timeout(420),
-    pytest.mark.flaky(reruns=1),
 ]
 
 # From a container's start, on a machine that is busy with other tests.
@@ -184,7 +186,7 @@ def planned(pool: Pool) -> Occurrence:
 
 
 @pytest.fixture(scope="module")
-def fleet(pool: Pool, documented: World, planned: Occurrence) -> dict[str, Run]:
+def runs(pool: Pool, documented: World, planned: Occurrence) -> dict[str, Run]:
     """All other runs of this module; the faults happen while the first two wait."""
     del planned
     names = ["clone", "documented", *_FAULTS, "kill while ending", "kill", "stop"]
@@ -192,16 +194,6 @@ def fleet(pool: Pool, documented: World, planned: Occurrence) -> dict[str, Run]:
     for run in first.values():
         eventually(partial(_moved, run), within=30, what=f"{run.id} is moved")
     return first | {name: _start(pool, documented, name) for name in names[2:]}
-
-
-@pytest.fixture
-def runs(
-    request: pytest.FixtureRequest, pool: Pool, documented: World, fleet: dict[str, Run]
-) -> dict[str, Run]:
-    """The fleet; on a second try of a test, runs of its own."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        return Anew(partial(_start, pool, documented))
-    return fleet
 
 
 def _slot(run: Run) -> float:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.docker.conftest import REQUIRED, started_engine
 from tests.docker.engine import Engine
-from tests.server.world import eventually
+from tests.prefect_server.waiting import eventually
 
 pytestmark = pytest.mark.infra
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.world import Server
+from tests.prefect_server.server import Server
 
 
 @pytest.fixture(scope="module")

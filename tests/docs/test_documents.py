@@ -18,7 +18,7 @@ from carbonaware_prefect.settings import Settings, parse_duration
 from carbonaware_prefect.sources.file import parse_forecast
 from carbonaware_prefect.sources.typical import known_zones
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks, commands, text_of
-from tests.server.world import clean_environment
+from tests.prefect_server.process import clean_environment
 
 _KINDS = ("added", "changed", "fixed", "removed")
 # The others are parts of base job templates; tests/pools checks them.

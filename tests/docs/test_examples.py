@@ -15,7 +15,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.docs.documents import ROOT, Block, blocks, text_of
-from tests.server.world import Process, Run, Server, World, eventually, now
+from tests.prefect_server.process import Process
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World
 
 pytestmark = pytest.mark.server
 

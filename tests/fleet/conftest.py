@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleet.postgres import a_database, why_no_postgres
-from tests.server.world import Server
+from tests.prefect_server.server import Server
 
 REQUIRED = "CARBONAWARE_TEST_REQUIRE_POSTGRES"
 
@@ -40,7 +40,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
             tmp_path_factory.mktemp("postgres-server"),
             database,
             # The tests say which runs there are.
-            PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED="false",
+            settings={"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"},
         )
         try:
             server.start()

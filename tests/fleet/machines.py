@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from carbonaware_prefect.planner.api import TAG
-from tests.server.world import FLOWS, TERMINAL, Process, Server, eventually, now
+from tests.prefect_server.process import Process
+from tests.prefect_server.runs import TERMINAL
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import FLOWS
 
 __all__ = ["Fleet", "Job"]
 

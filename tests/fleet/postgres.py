@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import sweeper
-from tests.server.world import eventually, free_port
+from tests.prefect_server.server import free_port
+from tests.prefect_server.waiting import eventually
 
 __all__ = ["a_database", "why_no_postgres"]
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from tests.fleet.machines import Fleet, soon
-from tests.server.world import Server, eventually
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
 
 EACH, LIMIT = 10, 4
 # The server rounds a start up to half a second early.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests import sweeper
 from tests.fleet.postgres import a_database
-from tests.server.world import Process
+from tests.prefect_server.process import Process
 
 # A child in a session of its own, as flow runs are.
 _CHILD = """

@@ -16,7 +16,7 @@ import pytest
 from carbonaware_prefect.demo.processes import living
 from tests import sweeper
 from tests.fleet.conftest import require_postgres
-from tests.server.world import eventually
+from tests.prefect_server.waiting import eventually
 
 _ROOT = Path(__file__).parents[2]
 _SIGNALS = {

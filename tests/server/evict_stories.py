@@ -12,8 +12,9 @@ from datetime import timedelta
 from functools import partial
 
 from tests.docs.documents import blocks
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually, now
 from tests.server.evicting import Evicted, Tell
-from tests.server.world import Run, eventually, now
 
 # From a run's first start: an evicted run starts again, and leaves again, before that.
 _DIP_IN = 110.0

@@ -18,8 +18,10 @@ from typing import Any
 import psutil
 
 from carbonaware_prefect.demo.processes import living
-from tests.server.proxy import Proxy
-from tests.server.world import Process, Run, World
+from tests.prefect_server.process import Process
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.runs import Run
+from tests.prefect_server.world import World
 
 BEHAVIOUR = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
 _FLOW = "held.py:held_flow"

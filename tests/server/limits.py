@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.server.world import Run, now
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import now
 
 Slots = Callable[[], int]
 Look = Callable[[Run], bool]

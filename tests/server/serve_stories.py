@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.docs.documents import blocks
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually, now
 from tests.server.planner.occurrences import (
     Timeline,
     in_time,
@@ -22,9 +26,7 @@ from tests.server.planner.occurrences import (
     sleep_until,
     write_forecast,
 )
-from tests.server.proxy import Proxy
 from tests.server.serving import Served, closing
-from tests.server.world import Run, Server, eventually, now
 
 _HELD = "held.py:held_flow"
 # As long as that flow stays where it is held.

@@ -14,7 +14,11 @@ from typing import Any
 
 import psutil
 
-from tests.server.world import FLOWS, Process, Run, Server, World, eventually
+from tests.prefect_server.process import Process
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import FLOWS, World
 
 # As a user would write it, but that a run may start within seconds.
 _QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}

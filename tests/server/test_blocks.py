@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.server.world import Server
+from tests.prefect_server.server import Server
 
 WORK = """
 from datetime import timedelta

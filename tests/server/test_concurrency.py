@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.world import Server, World, a_world, eventually
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World, a_world
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.server.world import World, eventually, now
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World
 from tests.sources.contract.server import Asked, Reply, json_reply, serve
 
 STEP = timedelta(minutes=5)

@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
-from tests.server.world import Run, World, eventually
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 # All runs of this module start together, and so share the time that they wait.
 _DIP_IN = 14.0

@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.server.world import Server, World, eventually
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 _FLOW = """
 from prefect import flow

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.world import World
 from tests.server.evict_stories import BEHAVIOURS, STORIES
 from tests.server.evicting import Evicted
 from tests.server.stories import Stories
-from tests.server.world import Run, Server, World
 
 pytestmark = [
     pytest.mark.infra,

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.prefects import RECEIPTS
-from tests.server.proxy import Proxy
-from tests.server.world import Run, World, eventually
+from tests.prefect_server.prefects import RECEIPTS
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 _LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"

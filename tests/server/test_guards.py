@@ -7,7 +7,9 @@ from functools import partial
 
 import pytest
 
-from tests.server.world import Run, World, eventually
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 _DIP_IN = 14.0
 _IN_PROCESS = {

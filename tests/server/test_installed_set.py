@@ -8,8 +8,10 @@ from importlib.metadata import version
 
 import pytest
 
-from tests.server.installed import culprits, naming_the_culprit
-from tests.server.world import Run, World, eventually
+from tests.prefect_server.installed import culprits, naming_the_culprit
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 _FLOW = """
 from prefect import flow

@@ -18,7 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities import engine as engine_utilities
 
 from carbonaware_prefect.prefect_edge import engine
-from tests.server.prefects import RECEIPTS
+from tests.prefect_server.prefects import RECEIPTS
 
 needs_receipts = pytest.mark.skipif(
     not RECEIPTS, reason="Prefect before 3.8.4 has no receipts"

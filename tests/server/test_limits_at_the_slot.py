@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World, a_world
 from tests.server.limits import (
     Contest,
     Slots,
@@ -19,7 +23,6 @@ from tests.server.limits import (
     was_moved,
 )
 from tests.server.planner.occurrences import ENGINE, Timeline, occur, plan, withdraw
-from tests.server.world import Run, Server, World, a_world, eventually, now
 
 pytestmark = pytest.mark.slow
 
@@ -122,13 +125,13 @@ class Limits:
             stays,
         )
 
-    def _bound(self, prefix: str = "") -> str:
+    def _limit(self, prefix: str = "") -> str:
         name = f"{prefix}limit-{uuid.uuid4().hex}"
         self.server.call("POST", "/v2/concurrency_limits/", json={"name": name, "limit": 1})
         return name
 
     def _within(self, flow: str = "within") -> Contest:
-        limit = self._bound()
+        limit = self._limit()
         slots = self._slots(f"/v2/concurrency_limits/{limit}")
         contest = self._contest(self.world, f"limits.py:{flow}_flow", slots, limit=limit)
         contest.beaten = waits_inside
@@ -146,7 +149,7 @@ class Limits:
         )
 
     def _tag_moved(self, wait: str = "auto") -> Wait:
-        limit = self._bound("tag:")
+        limit = self._limit("tag:")
         tag = limit.removeprefix("tag:")
         slots = self._slots(f"/v2/concurrency_limits/{limit}")
         run = self.world.run("limits.py:tagged_flow", dip_in=_DIP_IN, tag=tag, wait=wait)

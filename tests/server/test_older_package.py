@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 import carbonaware_prefect
-from tests.server.world import FLOWS, Run, World, eventually, now
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import FLOWS, World
 
 _HOUR = timedelta(hours=1)
 

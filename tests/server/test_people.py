@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.server.world import Run, World, eventually, now
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World
 
 # A busy machine may take half a minute to start what a person wants to start at once.
 _DIP_IN = 90.0

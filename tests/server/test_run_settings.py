@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.server.world import Anew, Run, Server, World, now
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World
 
 FLOW = "asked.py:asked_flow"
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -30,7 +33,9 @@ def flat(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def runs(server: Server, world: World, tmp_path_factory: pytest.TempPathFactory) -> Anew:
+def runs(
+    server: Server, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Run]:
     """Runs with other settings each, all at the same time."""
     folder = tmp_path_factory.mktemp("settings")
     done = subprocess.run(
@@ -61,10 +66,7 @@ def runs(server: Server, world: World, tmp_path_factory: pytest.TempPathFactory)
         deployment = scheduled if name == "local" else None
         return world.run(FLOW, deployment=deployment, env=source | settings[name])
 
-    started = Anew(start)
-    for name in settings:
-        started[name]
-    return started
+    return {name: start(name) for name in settings}
 
 
 def told(run: Run, what: str) -> str:
@@ -74,7 +76,7 @@ def told(run: Run, what: str) -> str:
     return found.removeprefix(f"{what} ")
 
 
-def test_a_policy_block_fills_in_what_nobody_said(runs: Anew) -> None:
+def test_a_policy_block_fills_in_what_nobody_said(runs: dict[str, Run]) -> None:
     """Zone and finish-by come from the block that CARBONAWARE_POLICY names."""
     run = runs["by policy"]
 
@@ -85,18 +87,18 @@ def test_a_policy_block_fills_in_what_nobody_said(runs: Anew) -> None:
     assert abs(latest - noted - timedelta(minutes=90)) < timedelta(minutes=2)
 
 
-def test_the_environment_wins_over_the_block(runs: Anew) -> None:
+def test_the_environment_wins_over_the_block(runs: dict[str, Run]) -> None:
     """What a variable says the block does not change."""
     assert told(runs["over policy"], "zone") == "FR"
 
 
-def test_a_policy_that_nobody_saved_starts_the_run_at_once(runs: Anew) -> None:
+def test_a_policy_that_nobody_saved_starts_the_run_at_once(runs: dict[str, Run]) -> None:
     """The reason names the variable and the block."""
     assert told(runs["no policy"], "reason") == "invalid_setting"
     assert "CARBONAWARE_POLICY='evenings'" in told(runs["no policy"], "sentence")
 
 
-def test_times_of_day_are_those_of_the_schedule(runs: Anew) -> None:
+def test_times_of_day_are_those_of_the_schedule(runs: dict[str, Run]) -> None:
     """Seven o'clock is seven in the time zone of the deployment's schedule."""
     latest = datetime.fromisoformat(told(runs["local"], "latest")).astimezone(TOKYO)
 

@@ -25,7 +25,7 @@ from carbonaware_prefect.prefect_edge.task_runners import (
     opaque_runner,
     started_runners,
 )
-from tests.server.world import eventually
+from tests.prefect_server.waiting import eventually
 
 # In threads of this process; any port, for another cluster may have the usual one.
 _CLUSTER = {

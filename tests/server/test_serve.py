@@ -8,9 +8,10 @@ from datetime import datetime
 
 import pytest
 
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
 from tests.server.serve_stories import HELD_SECONDS, STORIES, Story
 from tests.server.stories import Stories
-from tests.server.world import Run, Server
 
 pytestmark = [
     pytest.mark.infra,

@@ -8,7 +8,9 @@ from functools import partial
 
 import pytest
 
-from tests.server.world import Run, World, eventually
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import World
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_server.proxy import Proxy
 from tests.server.faults.fleet import Fleet, QuickServer, a_fleet
-from tests.server.proxy import Proxy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

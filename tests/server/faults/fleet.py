@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from carbonaware_prefect.planner.repair.ledger import KEY
-from tests.server.world import PATIENCE, Process, Server, eventually, now
+from tests.prefect_server.process import Process
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import PATIENCE, eventually, now
 
 HERE = Path(__file__).parent
 SECOND = timedelta(seconds=1)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import httpx
 import pytest
 
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.waiting import eventually, now
 from tests.server.faults.fleet import SECOND, Fleet
 from tests.server.faults.front import a_front
-from tests.server.proxy import Proxy
-from tests.server.world import eventually, now
 
 _STATES = rb"POST /api/flow_runs/bulk_set_state "
 _LABELS = rb"PATCH /api/flow_runs/[0-9a-f-]+/labels "

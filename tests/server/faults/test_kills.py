@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.prefect_server.proxy import Proxy
 from tests.server.faults.fleet import SECOND, Fleet, Occurrence, Planner
-from tests.server.proxy import Proxy
 
 _LEDGER = rb"POST /api/artifacts/ "
 _LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels "

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_server.waiting import eventually
 from tests.server.faults.fleet import SECOND, Fleet, Occurrence
-from tests.server.world import eventually
 from tests.sources.contract.server import Api, Reply, serve
 
 

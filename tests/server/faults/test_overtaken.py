@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.prefect_server.proxy import Proxy
 from tests.server.faults.fleet import SECOND, Fleet
-from tests.server.proxy import Proxy
 
 _LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels "
 _RUNS = rb"POST /api/flow_runs/paginate "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from tests.prefect_server.proxy import Proxy
 from tests.server.faults.fleet import SECOND, Fleet
-from tests.server.proxy import Proxy
 
 _STATES = rb"POST /api/flow_runs/bulk_set_state "
 

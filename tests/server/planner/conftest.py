@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.prefect_server.server import Server
+from tests.prefect_server.world import World, a_world
 from tests.server.planner.occurrences import withdraw
-from tests.server.world import Server, World, a_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,8 +24,11 @@ from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.report import Action, Outcome, Report
 from carbonaware_prefect.settings import Settings
-from tests.server.prefects import job_variables
-from tests.server.world import FLOWS, Run, Server, World, eventually, now
+from tests.prefect_server.prefects import job_variables
+from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import FLOWS, World
 
 GRAMS = 300
 # A flow engine takes seconds to start, and many starts on few cores take minutes.
@@ -164,7 +167,7 @@ class Occurrence:
         details = {"scheduled_time": moment.isoformat()}
         self.run().set_state(type="SCHEDULED", state_details=details)
 
-    def terms(self, run: str, **env: str) -> None:
+    def set_variables(self, run: str, **env: str) -> None:
         """Give one of its runs variables of its own."""
         own = self.settings["job_variables"] | {"env": env}
         self.server.call("PATCH", f"/flow_runs/{run}", json={"job_variables": own})

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World, a_world
 from tests.server.planner.occurrences import (
     Occurrence,
     every_month,
@@ -20,7 +23,6 @@ from tests.server.planner.occurrences import (
     scheduled_for,
     withdraw,
 )
-from tests.server.world import Server, World, a_world, now
 
 _MINUTE = timedelta(minutes=1)
 _RUNS = 4

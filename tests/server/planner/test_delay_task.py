@@ -20,6 +20,10 @@ from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.labels import PLANNER, labels_for
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.report import Action, Report
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import (
     ENGINE,
     SECOND,
@@ -32,8 +36,6 @@ from tests.server.planner.occurrences import (
     row_of,
     sleep_until,
 )
-from tests.server.proxy import Proxy
-from tests.server.world import Run, World, eventually, now
 
 Keys = Sequence[str | None]
 _PLACED: dict[str, Keys] = {

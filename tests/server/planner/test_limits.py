@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from carbonaware_prefect.planner.report import Action, Outcome, Report
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import Occurrence, every_month, occur, plan, row_of
-from tests.server.world import World, now
 
 # Half an hour off, so that no whole hour is the same as in UTC; and no summer time.
 _KOLKATA = ZoneInfo("Asia/Kolkata")

@@ -11,6 +11,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from carbonaware_prefect import CarbonPolicy
 from carbonaware_prefect.planner.report import Action
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World, a_world
 from tests.server.planner.occurrences import (
     Occurrence,
     command,
@@ -19,7 +22,6 @@ from tests.server.planner.occurrences import (
     row_of,
     withdraw,
 )
-from tests.server.world import Server, World, a_world, now
 
 _MINUTE = timedelta(minutes=1)
 # Each way says another window, and the longer it is, the cleaner is its cleanest start.
@@ -120,7 +122,7 @@ class Asked:
         return occur(world, self.nominal, dips=dips, env=env, tags=tags)
 
     def _bind_fields(self, name: str, **env: str) -> None:
-        self.cases[name].terms(self.cases[name].run().id, **env)
+        self.cases[name].set_variables(self.cases[name].run().id, **env)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from carbonaware_prefect.planner.report import Action
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import (
     SECOND,
     Occurrence,
@@ -16,7 +18,6 @@ from tests.server.planner.occurrences import (
     row_of,
     sleep_until,
 )
-from tests.server.world import World, eventually, now
 
 _STOPPED = ["deleted", "paused", "switched_off", "cancelled", "gone", "put_back"]
 _PUT_ELSEWHERE = ["other_time", "unmoved"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.prefect_server.server import Server
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import (
     ENGINE,
     SECOND,
@@ -19,7 +21,6 @@ from tests.server.planner.occurrences import (
     occur,
     scheduled_for,
 )
-from tests.server.world import Server, World
 
 _LABELS = {
     "nominal_start", "slot_start", "decided_at", "decided_by", "reason", "zone", "source",

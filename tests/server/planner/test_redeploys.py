@@ -16,6 +16,9 @@ from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.repair.ledger import read_ledger
 from carbonaware_prefect.planner.repair.redeploys import put_back
 from carbonaware_prefect.planner.report import Action, Report
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.world import FLOWS, World
 from tests.server.planner.occurrences import (
     SECOND,
     Occurrence,
@@ -29,7 +32,6 @@ from tests.server.planner.occurrences import (
     scheduled_for,
     sleep_until,
 )
-from tests.server.world import FLOWS, Run, World, eventually, now
 
 _RESTORED = "carbonaware.restored_from"
 _CASES = ["deployed", "by_cli", "patched", "again", "untagged", "killed", "new_schedule"]
@@ -69,7 +71,7 @@ class Fleet:
         )
         for row in self.cases["beside"].rows():
             if row["parameters"]["told"] == "stays":
-                self.cases["beside"].terms(row["id"], CARBONAWARE_EARLIER="0s")
+                self.cases["beside"].set_variables(row["id"], CARBONAWARE_EARLIER="0s")
         all_moved(plan(self.server), len(self.cases) + 1)
         self.moved = {
             name: [Run(self.server, row["id"], case.journal) for row in case.rows()]

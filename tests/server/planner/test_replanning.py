@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from carbonaware_prefect.planner.report import Action, Outcome, Report
+from tests.prefect_server.waiting import now
+from tests.prefect_server.world import World
 from tests.server.planner.occurrences import Occurrence, occur, plan, row_of, write_forecast
-from tests.server.world import World, now
 
 _HOUR = timedelta(hours=1)
 
@@ -47,7 +48,7 @@ class Replanned:
         self.starts: list[dict[str, datetime]] = []
         self._pass()
         frozen = self.cases["frozen"]
-        frozen.terms(frozen.run().id, CARBONAWARE_FREEZE="6h")
+        frozen.set_variables(frozen.run().id, CARBONAWARE_FREEZE="6h")
         for name in ("better", "once", "frozen"):
             self._tell(name, {self.one: 100.0, self.two: 90.0})
         for name in ("hardly_better", "greedy"):

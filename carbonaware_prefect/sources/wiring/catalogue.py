@@ -1,7 +1,7 @@
 """Which forecast sources there are, which are usable, and how to name them.
 
 ``auto`` asks, of those that cover the zone, first the sources that the user has
-credentials for, then the keyless ones, in the order of `entries`, and typical days last.
+credentials for, then the keyless ones, in the order of `LIVE`, and typical days last.
 Nothing here touches the network before a forecast is fetched.
 """
 
@@ -17,22 +17,10 @@ from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources import typical
 from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
 from carbonaware_prefect.sources.file import FileSource
-from carbonaware_prefect.sources.services import (
-    carbon_aware_sdk,
-    carbonaware_scheduler,
-    electricity_maps,
-    energy_charts,
-    gb_carbon_intensity,
-    watttime,
-)
+from carbonaware_prefect.sources.services import watttime
 from carbonaware_prefect.sources.typical import TypicalSource
 from carbonaware_prefect.sources.wiring.chain import ChainSource, Link
 from carbonaware_prefect.sources.wiring.live import LIVE, open_live
-from carbonaware_prefect.sources.wiring.zones import (
-    locations_of,
-    scheduler_regions,
-    watttime_regions,
-)
 
 __all__ = ["Entry", "chain_of", "entries", "names", "open_source"]
 
@@ -69,44 +57,16 @@ def names() -> tuple[str, ...]:
 
 def entries(settings: Settings) -> tuple[Entry, ...]:
     """All sources but files, in the order that ``auto`` asks them."""
-    sdk = replace(carbon_aware_sdk.INFO, signal=settings.sdk_signal or "average")
-    locations = locations_of(settings.sdk_locations)
-    if locations is not None:
-        sdk = replace(sdk, zones=frozenset(locations))
-    account = [
-        f"CARBONAWARE_{field.upper()}"
-        for field in ("watttime_username", "watttime_password")
-        if getattr(settings, field) is None
-    ]
-    return (
+    live = (
         Entry(
-            name="electricity_maps",
-            info=electricity_maps.INFO,
-            missing=None
-            if settings.electricity_maps_key
-            else "CARBONAWARE_ELECTRICITY_MAPS_KEY",
-            keyed=True,
-        ),
-        Entry(
-            name="watttime",
-            info=replace(watttime.INFO, zones=frozenset(watttime_regions())),
-            missing=" and ".join(account) or None,
-            keyed=True,
-        ),
-        Entry(
-            name="carbon_aware_sdk",
-            info=sdk,
-            missing=None if settings.sdk_url else "CARBONAWARE_SDK_URL",
-            keyed=True,
-        ),
-        Entry(name="gb_carbon_intensity", info=gb_carbon_intensity.INFO),
-        Entry(name="energy_charts", info=energy_charts.INFO),
-        Entry(
-            name="carbonaware_scheduler",
-            info=replace(carbonaware_scheduler.INFO, zones=frozenset(scheduler_regions())),
-        ),
-        Entry(name=TYPICAL, info=typical.describe()),
+            name=name,
+            info=source.info(settings),
+            missing=source.missing(settings),
+            keyed=bool(source.needs),
+        )
+        for name, source in LIVE.items()
     )
+    return (*live, Entry(name=TYPICAL, info=typical.describe()))
 
 
 def open_source(source: object, settings: Settings) -> Source:

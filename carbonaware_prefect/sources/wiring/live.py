@@ -1,9 +1,12 @@
-"""The sources that ask the network, made from settings: key, URL, limits, cache."""
+"""The sources that ask the network: a row for each, made from settings.
+
+A new one is a module in ``sources/services`` and its row in `LIVE`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from pydantic import SecretStr
@@ -11,7 +14,7 @@ from pydantic import SecretStr
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources.base import DescribedSource
+from carbonaware_prefect.sources.base import DescribedSource, SourceInfo
 from carbonaware_prefect.sources.cache import CachedSource, cache_in
 from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
 from carbonaware_prefect.sources.http.source import HttpSource
@@ -30,9 +33,32 @@ from carbonaware_prefect.sources.wiring.zones import (
     watttime_regions,
 )
 
-__all__ = ["LIVE", "open_live"]
+__all__ = ["LIVE", "LiveSource", "open_live"]
 
-_WATTTIME_VARIABLES = "CARBONAWARE_WATTTIME_USERNAME and CARBONAWARE_WATTTIME_PASSWORD"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveSource:
+    """A source that asks the network.
+
+    Attributes:
+        open: makes it from settings, and from where its credential is.
+        info: what it covers, with these settings.
+        needs: settings that it cannot do without: a key, an account, a server.
+    """
+
+    open: Callable[[Settings, str | None], DescribedSource]
+    info: Callable[[Settings], SourceInfo]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def variables(self) -> str:
+        """The variables of what it needs, for messages."""
+        return " and ".join(f"CARBONAWARE_{name.upper()}" for name in self.needs)
+
+    def missing(self, settings: Settings) -> str | None:
+        """The variables that it lacks, None when it can be used."""
+        lacking = [name for name in self.needs if getattr(settings, name) is None]
+        return replace(self, needs=tuple(lacking)).variables or None
 
 
 def _budget(settings: Settings) -> FetchBudget:
@@ -55,7 +81,7 @@ def _electricity_maps(settings: Settings, origin: str | None) -> DescribedSource
     url = settings.electricity_maps_url or electricity_maps.BASE_URL
     source = electricity_maps.ElectricityMaps(
         key,
-        credential_origin=origin or "CARBONAWARE_ELECTRICITY_MAPS_KEY",
+        credential_origin=origin or LIVE["electricity_maps"].variables,
         budget=_budget(settings),
         base_url=url,
     )
@@ -68,7 +94,7 @@ def _watttime(settings: Settings, origin: str | None) -> DescribedSource:
     source = watttime.WattTime(
         username,
         settings.watttime_password or SecretStr(""),
-        credential_origin=origin or _WATTTIME_VARIABLES,
+        credential_origin=origin or LIVE["watttime"].variables,
         regions=watttime_regions(),
         budget=_budget(settings),
         base_url=url,
@@ -106,15 +132,38 @@ def _carbonaware_scheduler(settings: Settings, _: str | None) -> DescribedSource
     return _shared(source, settings, url)
 
 
-LIVE: Mapping[str, Callable[[Settings, str | None], DescribedSource]] = {
-    "electricity_maps": _electricity_maps,
-    "watttime": _watttime,
-    "carbon_aware_sdk": _carbon_aware_sdk,
-    "gb_carbon_intensity": _gb_carbon_intensity,
-    "energy_charts": _energy_charts,
-    "carbonaware_scheduler": _carbonaware_scheduler,
+def _sdk_info(settings: Settings) -> SourceInfo:
+    info = replace(carbon_aware_sdk.INFO, signal=settings.sdk_signal or "average")
+    locations = locations_of(settings.sdk_locations)
+    return info if locations is None else replace(info, zones=frozenset(locations))
+
+
+LIVE: Mapping[str, LiveSource] = {
+    "electricity_maps": LiveSource(
+        open=_electricity_maps,
+        info=lambda _: electricity_maps.INFO,
+        needs=("electricity_maps_key",),
+    ),
+    "watttime": LiveSource(
+        open=_watttime,
+        info=lambda _: replace(watttime.INFO, zones=frozenset(watttime_regions())),
+        needs=("watttime_username", "watttime_password"),
+    ),
+    "carbon_aware_sdk": LiveSource(
+        open=_carbon_aware_sdk, info=_sdk_info, needs=("sdk_url",)
+    ),
+    "gb_carbon_intensity": LiveSource(
+        open=_gb_carbon_intensity, info=lambda _: gb_carbon_intensity.INFO
+    ),
+    "energy_charts": LiveSource(open=_energy_charts, info=lambda _: energy_charts.INFO),
+    "carbonaware_scheduler": LiveSource(
+        open=_carbonaware_scheduler,
+        info=lambda _: replace(
+            carbonaware_scheduler.INFO, zones=frozenset(scheduler_regions())
+        ),
+    ),
 }
-"""What opens a live source from settings, and from where its credential is."""
+"""Live sources by name, in the order that ``auto`` asks them."""
 
 
 @lru_cache(maxsize=16)
@@ -130,7 +179,7 @@ def open_live(name: str, settings: Settings, origin: str | None = None) -> Descr
         InvalidSettingError: (a ValueError) the base URL is none, or names no https.
     """
     try:
-        return LIVE[name](settings, origin)
+        return LIVE[name].open(settings, origin)
     except InvalidSettingError as error:
         if origin is not None:
             msg = f"{origin}: {error}"

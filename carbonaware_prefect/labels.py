@@ -36,7 +36,11 @@ PLANNER = "planner"
 # Of a label with free text.
 _LONGEST = 500
 # With these a decision was to wait.
-_WAITING = {Reason.CLEANER_SLOT.value, Reason.HOURS_KEPT_FREE.value}
+_WAITING = {
+    Reason.CLEANER_SLOT.value,
+    Reason.HOURS_KEPT_FREE.value,
+    Reason.FINISH_BY.value,
+}
 Label = str | int | float | bool
 
 

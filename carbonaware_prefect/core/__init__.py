@@ -5,7 +5,6 @@
 
 from carbonaware_prefect.core.decision import (
     Decision,
-    Reason,
     conclude,
     decide,
     run_now,
@@ -14,7 +13,9 @@ from carbonaware_prefect.core.decision import (
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.hours import Hours
 from carbonaware_prefect.core.intervals import Interval
-from carbonaware_prefect.core.policy import Bound, Policy, Request
+from carbonaware_prefect.core.policy import Bound, Policy
+from carbonaware_prefect.core.reasons import Reason
+from carbonaware_prefect.core.request import Budget, Neighbours, Request
 from carbonaware_prefect.core.slots import Slot, find_slot, rank_slots
 
 Limit = Bound
@@ -22,11 +23,13 @@ Limit = Bound
 
 __all__ = [
     "Bound",
+    "Budget",
     "Decision",
     "Forecast",
     "Hours",
     "Interval",
     "Limit",
+    "Neighbours",
     "Policy",
     "Reason",
     "Request",

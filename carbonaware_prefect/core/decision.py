@@ -8,48 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
 
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.intervals import to_utc
-from carbonaware_prefect.core.policy import Request
+from carbonaware_prefect.core.reasons import Reason
+from carbonaware_prefect.core.request import Request
 from carbonaware_prefect.core.slots import Slot, cleanest_slot, no_slot
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Decision", "Reason", "conclude", "decide", "run_now", "wait_for"]
-
-
-class Reason(str, Enum):
-    """Why a run waits or does not. The values are a stable contract."""
-
-    CLEANER_SLOT = "cleaner_slot"
-    """A cleaner slot lies ahead: wait for it."""
-    HOURS_KEPT_FREE = "hours_kept_free"
-    """The run may not be under way then: wait for the cleanest allowed start."""
-    CLEANEST_NOW = "cleanest_now"
-    """No other start in the window is cleaner."""
-    SAVING_TOO_SMALL = "saving_too_small"
-    """Another start is cleaner, but by less than the minimum saving."""
-    SLOT_REACHED = "slot_reached"
-    """The run has waited for its slot; the slot is here."""
-    WINDOW_CLOSED = "window_closed"
-    """The latest start has passed."""
-    NO_ALLOWED_START = "no_allowed_start"
-    """Window, finish-by and hours kept free leave no start."""
-    NO_PLACE = "no_place"
-    """Nobody said where the run executes."""
-    NO_FORECAST = "no_forecast"
-    """No forecast for that zone, or none that covers a whole slot."""
-    SOURCE_FAILED = "source_failed"
-    """The forecast source did not deliver."""
-    INVALID_SETTING = "invalid_setting"
-    """A CARBONAWARE_* variable has a value that is not allowed."""
-    OVERRIDDEN = "overridden"
-    """A person started the run before its slot: a person wins."""
+__all__ = ["Decision", "conclude", "decide", "run_now", "wait_for"]
 
 
 # A slot shorter than this needs the seconds to be told apart from no slot.
 _BRIEF = timedelta(minutes=5)
+# Why a run that may not start at its nominal time starts at another.
+_DISPLACED = {
+    Reason.HOURS_KEPT_FREE: (
+        "Waiting for the cleanest start outside of the hours kept free"
+    ),
+    Reason.FINISH_BY: "Starting early enough to finish in time",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,10 +139,11 @@ def conclude(
     )
     if request.conflict is not None:
         sentence = f"{starting}: {request.conflict}"
-        return replace(base, reason=Reason.NO_ALLOWED_START, sentence=sentence)
+        return replace(base, reason=request.conflict_reason, sentence=sentence)
     if now > request.latest_start:
-        closed = _clock(request.latest_start)
-        sentence = f"{starting}: the window closed at {closed}"
+        because = f" ({request.ends_because})" if request.ends_because else ""
+        closed = _moment(request.latest_start, now)
+        sentence = f"{starting}: the window closed at {closed}{because}"
         return replace(base, reason=Reason.WINDOW_CLOSED, sentence=sentence)
     if slot is None:
         starts = request.starts_from(now)
@@ -173,7 +152,10 @@ def conclude(
     default = max(now, request.nominal_start)
     found = replace(base, slot=slot)
     if not request.allows(default):
-        return wait_for(replace(found, reason=Reason.HOURS_KEPT_FREE))
+        finish = request.finish_by_start
+        too_late = finish is not None and default > finish
+        reason = Reason.FINISH_BY if too_late else Reason.HOURS_KEPT_FREE
+        return wait_for(replace(found, reason=reason))
     return _weigh(found, forecast, default, starting)
 
 
@@ -189,7 +171,7 @@ def _weigh(
         until = _clock(request.latest_start)
         sentence = (
             f"{starting}: no start until {until} is cleaner than "
-            f"{stay.mean_intensity:.0f} gCO2/kWh{_zone(request)}"
+            f"{stay.mean_intensity:.0f} gCO2/kWh{_zone(request)}{_end(request)}"
         )
         return replace(found, slot=stay, sentence=sentence)
     saving = found.saving
@@ -198,6 +180,7 @@ def _weigh(
         sentence = (
             f"{starting}: {_clock(slot.start)} would save {100 * saving:.1f} %, less than "
             f"the minimum saving of {100 * request.minimum_saving:g} %{_zone(request)}"
+            f"{_end(request)}"
         )
         return replace(found, slot=stay, reason=Reason.SAVING_TOO_SMALL, sentence=sentence)
     return wait_for(found)
@@ -205,21 +188,22 @@ def _weigh(
 
 def wait_for(decision: Decision) -> Decision:
     """The same decision as one to wait for its slot, with the sentence that says so."""
-    slot, kept_free = decision.slot, decision.reason is Reason.HOURS_KEPT_FREE
+    slot, request = decision.slot, decision.request
     if slot is None:
         msg = "there is no slot to wait for"
         raise InvalidInputError(msg)
+    displaced = decision.reason in _DISPLACED
     seconds = slot.duration < _BRIEF
     waiting = "Waiting for cleaner electricity"
-    if kept_free:
-        waiting = "Waiting for the cleanest start outside of the hours kept free"
-    elif slot.start < decision.request.nominal_start:
-        waiting = f"Starting before {_clock(decision.request.nominal_start)} is cleaner"
+    if displaced:
+        waiting = _DISPLACED[decision.reason]
+    elif slot.start < request.nominal_start:
+        waiting = f"Starting before {_clock(request.nominal_start)} is cleaner"
     sentence = (
         f"{waiting}: {_clock(slot.start, seconds).split()[0]}"
-        f"-{_clock(slot.end, seconds)}, {_change(decision)}{_zone(decision.request)}"
+        f"-{_clock(slot.end, seconds)}, {_change(decision)}{_zone(request)}{_end(request)}"
     )
-    reason = Reason.HOURS_KEPT_FREE if kept_free else Reason.CLEANER_SLOT
+    reason = decision.reason if displaced else Reason.CLEANER_SLOT
     return replace(decision, wait=True, reason=reason, sentence=sentence)
 
 
@@ -231,6 +215,20 @@ def _starting(request: Request, ahead: bool) -> str:
 
 def _clock(moment: datetime, seconds: bool = False) -> str:
     return f"{moment:%H:%M:%S} UTC" if seconds else f"{moment:%H:%M} UTC"
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    """With its date where that is not today's."""
+    date = "" if moment.date() == now.date() else f"{moment:%Y-%m-%d} "
+    return date + _clock(moment, moment.second != 0)
+
+
+def _end(request: Request) -> str:
+    """What ends the allowed starts sooner than the policy does."""
+    if request.ends_because is None:
+        return ""
+    last = request.latest_start
+    return f" (no start after {_clock(last, last.second != 0)}: {request.ends_because})"
 
 
 def _zone(request: Request) -> str:

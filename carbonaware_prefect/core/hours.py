@@ -47,13 +47,12 @@ class Hours:
         return f"{self.start:%H:%M}-{self.end:%H:%M}"
 
 
-def moment_of(limit: time | timedelta, nominal: datetime, zone: tzinfo) -> datetime:
+def moment_of(limit: time | timedelta, due: datetime, zone: tzinfo) -> datetime:
     """The moment that a limit stands for: the next such time of day, or a while after.
 
     Args:
-        limit: a time of day (its next coming after ``nominal``) or a time from
-            ``nominal``.
-        nominal: nominal start, in UTC.
+        limit: a time of day (its next coming after ``due``) or a time from ``due``.
+        due: when the run is meant to start, in UTC.
         zone: that the time of day is told in.
 
     Raises:
@@ -61,15 +60,13 @@ def moment_of(limit: time | timedelta, nominal: datetime, zone: tzinfo) -> datet
     """
     try:
         if isinstance(limit, timedelta):
-            return nominal + limit
-        day = nominal.astimezone(zone).date()
+            return due + limit
+        day = due.astimezone(zone).date()
         # Three days: the local day may begin before, and the hour may have passed.
         days = (day + offset * _DAY for offset in range(3))
-        return min(
-            at for at in (_first(each, limit, zone) for each in days) if at > nominal
-        )
+        return min(at for at in (_first(each, limit, zone) for each in days) if at > due)
     except OverflowError:
-        msg = f"{limit} after {nominal.isoformat()} is out of the calendar"
+        msg = f"{limit} after {due.isoformat()} is out of the calendar"
         raise InvalidInputError(msg) from None
 
 

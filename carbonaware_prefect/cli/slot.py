@@ -58,7 +58,7 @@ def slot(
     It decides as the delay task does. Each saving is against a start at the nominal
     time, so that a run which starts at once saves nothing.
     """
-    from carbonaware_prefect.cli.asking import Wanted
+    from carbonaware_prefect.cli.fetching import Wanted
     from carbonaware_prefect.cli.output import out, print_document
     from carbonaware_prefect.cli.reports import slot as slot_report
     from carbonaware_prefect.clock import utc_now

@@ -15,10 +15,20 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Unpack
+
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Reason, run_now
-from carbonaware_prefect.delay.choice import Ask, SourceLike, choose, policy_for
-from carbonaware_prefect.settings import DEFAULT_DURATION, DEFAULT_WINDOW, Settings
+from carbonaware_prefect.delay.choice import checked, choose, policy_for
+from carbonaware_prefect.policies.fields import (
+    DEFAULT_DURATION,
+    DEFAULT_WINDOW,
+    PolicyOptions,
+)
+from carbonaware_prefect.policies.given import GivenPolicy, given_in_call
+from carbonaware_prefect.policies.signature import shows_options
+from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.base import SourceLike
 
 __all__ = ["carbonaware_delay", "delay", "delay_async", "logger_here", "wait_until"]
 
@@ -38,14 +48,15 @@ else:
     Logger = logging.Logger | logging.LoggerAdapter
 
 
+@shows_options()
 def carbonaware_delay(
     window: timedelta = DEFAULT_WINDOW,
     duration: timedelta = DEFAULT_DURATION,
     region: str | None = None,
     provider: str | None = None,
     *,
-    zone: str | None = None,
     source: SourceLike | None = None,
+    **options: Unpack[PolicyOptions],
 ) -> Decision:
     """Wait in this process until the cleanest start within ``window``, then return.
 
@@ -57,9 +68,10 @@ def carbonaware_delay(
         duration: expected run time of the work, which the mean intensity is taken over.
         region: cloud region; implies its provider where the name is unique.
         provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
-        zone: grid zone (``"DE"``) instead of provider and region.
         source: forecast source, see docs/sources.md; by default ``"typical"``, the
             embedded table, or ``"auto"`` where credentials are set.
+        **options: the above by name, see `PolicyOptions`; left out or None, the
+            environment decides.
 
     Returns:
         What was decided, after the wait.
@@ -74,30 +86,23 @@ def carbonaware_delay(
         >>> decision.wait
         False
     """
-    ask = Ask(
-        window=window,
-        duration=duration,
-        region=region,
-        provider=provider,
-        zone=zone,
-        source=source,
-    )
-    return delay(ask.check())
+    given = given_in_call(window, duration, region, provider, source=source, **options)
+    return delay(checked(given))
 
 
-def delay(ask: Ask) -> Decision:
+def delay(given: GivenPolicy) -> Decision:
     """Decide now, say so in the log, and wait in this thread."""
-    decision, logger = _begin(ask)
+    decision, logger = _begin(given)
     if decision.wait and decision.slot is not None:
         wait_until(decision.slot.start, stop=_stop_check())
         _woken(logger)
     return decision
 
 
-async def delay_async(ask: Ask) -> Decision:
+async def delay_async(given: GivenPolicy) -> Decision:
     """Decide now, say so in the log, and wait without blocking the event loop."""
-    # A source may ask the network, so that too happens beside the loop.
-    decision, logger = await asyncio.to_thread(_begin, ask)
+    # A source may use the network, so that too happens beside the loop.
+    decision, logger = await asyncio.to_thread(_begin, given)
     if decision.wait and decision.slot is not None:
         # No event tells of a changed clock, so look again and again.
         while (remaining := _remaining(decision.slot.start)) > 0:  # noqa: ASYNC110
@@ -121,11 +126,12 @@ def _remaining(moment: datetime) -> float:
     return (moment - utc_now()).total_seconds()
 
 
-def _begin(ask: Ask) -> tuple[Decision, Logger]:
+def _begin(given: GivenPolicy) -> tuple[Decision, Logger]:
     now = utc_now()
     logger = logger_here()
-    decision = _placed_already(ask, now) or choose(
-        ask, nominal_start=now, now=now, tell=logger.info, read=_settings_reader(logger)
+    read = _settings_reader(logger)
+    decision = _placed_already(given, now, read) or choose(
+        given, nominal_start=now, now=now, log=logger.info, read=read
     )
     log_decision(logger, decision)
     _record(decision, now, logger)
@@ -161,7 +167,9 @@ def _inside_a_run() -> bool:
     return FlowRunContext.get() is not None or TaskRunContext.get() is not None
 
 
-def _placed_already(ask: Ask, now: datetime) -> Decision | None:
+def _placed_already(
+    given: GivenPolicy, now: datetime, read: Callable[[], Settings]
+) -> Decision | None:
     """The decision of the planner where it has placed this run: nobody waits twice."""
     if not _inside_a_run():
         return None
@@ -170,7 +178,7 @@ def _placed_already(ask: Ask, now: datetime) -> Decision | None:
     plan = plan_of_this_run()
     if plan is None or plan.slot_start is None:
         return None
-    request = policy_for(ask).bind(plan.nominal_start)
+    request = policy_for(given, read).bind(plan.nominal_start)
     if now < plan.slot_start - EARLY:
         because = "somebody started this run before its slot"
         return run_now(request, Reason.OVERRIDDEN, because)

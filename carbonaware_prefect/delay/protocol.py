@@ -8,9 +8,10 @@ only its labels; decide; move; leave the process.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Literal
 
 from prefect.client.schemas.objects import FlowRun, TaskRun
@@ -19,7 +20,7 @@ from prefect.transactions import get_transaction
 
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Reason, run_now
-from carbonaware_prefect.delay.choice import Ask, choose, policy_for
+from carbonaware_prefect.delay.choice import choose, policy_for
 from carbonaware_prefect.delay.in_process import (
     Logger,
     log_decision,
@@ -37,8 +38,10 @@ from carbonaware_prefect.labels import (
     planner_plan,
     read_plan,
 )
+from carbonaware_prefect.policies.given import GivenPolicy
 from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
 from carbonaware_prefect.prefect_edge.why_started import EARLY, StartCause, why_started
+from carbonaware_prefect.settings import Settings
 
 __all__ = ["TASK_FUNCTION", "Wait", "delay_flow_run"]
 
@@ -57,7 +60,8 @@ class Call:
     record, and what they write stays the planner's.
     """
 
-    ask: Ask
+    given: GivenPolicy
+    read: Callable[[], Settings]
     key: str | None
     decided_by: str
     context: FlowRunContext | None
@@ -66,7 +70,7 @@ class Call:
     logger: Logger
 
     @classmethod
-    def here(cls, ask: Ask, key: str | None) -> Call:
+    def here(cls, given: GivenPolicy, key: str | None) -> Call:
         """The call that is being executed in this thread."""
         context, task_context = FlowRunContext.get(), TaskRunContext.get()
         if task_context is None:
@@ -74,24 +78,27 @@ class Call:
             raise RescheduleError(msg)
         flow_run = None if context is None else context.flow_run
         planned = flow_run is not None and planner_plan(flow_run.labels) is not None
+        logger = logger_here()
         return cls(
-            ask=ask,
+            given=given,
+            # Once for all that is decided here: it may be a call to the server.
+            read=cache(partial(read_settings, logger.warning)),
             key=None if planned else call_key(context, key),
             decided_by=PLANNER if planned else "task",
             context=context,
             flow_run=flow_run,
             task_run=task_context.task_run,
-            logger=logger_here(),
+            logger=logger,
         )
 
 
-def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
+def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decision:
     """The body of the delay task: decide, then move the run, wait here, or go on.
 
     Raises:
         RescheduleError: ``wait="reschedule"`` where the run cannot be moved.
     """
-    call = Call.here(ask, key)
+    call = Call.here(given, key)
     with _turn:
         if wait == "reschedule" and (obstacle := _obstacle(call, wait)) is not None:
             # Also when nothing is to wait for: an error that comes some days only is worse.
@@ -107,7 +114,7 @@ def delay_flow_run(ask: Ask, *, key: str | None, wait: Wait) -> Decision:
             if engine.is_leaving(call.context):
                 # Another delay task of this run has moved it meanwhile.
                 return decision
-            shortest = shortest_move(policy_for(ask))
+            shortest = shortest_move(policy_for(given, call.read))
             if decision.slot.start - now < shortest:
                 obstacle = "the slot is so near that moving the run is not worth it"
             else:
@@ -171,7 +178,7 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
             _record(call, decision, now, moves)
         return decision, moves
     start = _look_back(call, plan, now)
-    policy = policy_for(call.ask)
+    policy = policy_for(call.given, call.read)
     if start is StartCause.BEFORE_THE_MOVE:
         decision = plan.decision(policy)
     elif start is StartCause.BY_A_PERSON:
@@ -190,11 +197,11 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
 
 def _choose(call: Call, now: datetime) -> Decision:
     return choose(
-        call.ask,
+        call.given,
         nominal_start=now,
         now=now,
-        tell=call.logger.info,
-        read=partial(read_settings, call.logger.warning),
+        log=call.logger.info,
+        read=call.read,
         time_zone=partial(time_zone_of, call.flow_run),
     )
 

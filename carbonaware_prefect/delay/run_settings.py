@@ -12,21 +12,22 @@ from typing import Any
 import httpx
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
-from pydantic import ValidationError
 
 from carbonaware_prefect.errors import InvalidSettingError
-from carbonaware_prefect.policies.block import fields_below, no_such_block
+from carbonaware_prefect.policies.fields import Giver
+from carbonaware_prefect.policies.given import given_by, no_such_block
+from carbonaware_prefect.policies.words import parse_time_zone
 from carbonaware_prefect.prefect_edge.flow_runs import brief_client
-from carbonaware_prefect.settings import Settings, explain, parse_time_zone
+from carbonaware_prefect.settings import Settings
 
 __all__ = ["read_settings", "time_zone_of"]
 
 
-def read_settings(tell: Callable[[str], None]) -> Settings:
+def read_settings(warn: Callable[[str], None]) -> Settings:
     """The environment's settings, over those of the block in ``CARBONAWARE_POLICY``.
 
     Args:
-        tell: takes a sentence when the block cannot be read; the environment alone
+        warn: takes a sentence when the block cannot be read; the environment alone
             holds then.
 
     Raises:
@@ -34,22 +35,24 @@ def read_settings(tell: Callable[[str], None]) -> Settings:
             allowed, or there is no such block.
     """
     own = Settings.read()
-    if own.policy is None:
+    given = own.given()
+    name = given.complete()["policy"]
+    if name is None:
         return own
     try:
         with brief_client() as client:
             data = client.read_block_document_by_name(
-                own.policy, "carbon-policy", include_secrets=False
+                name, "carbon-policy", include_secrets=False
             ).data
     except ObjectNotFound:
-        raise no_such_block(own.policy) from None
+        raise no_such_block(name) from None
     except (httpx.HTTPError, OSError) as error:
-        tell(f"Could not read the policy block {own.policy!r}: {error}")
+        warn(f"Could not read the policy block {name!r}: {error}")
         return own
     try:
-        return Settings(**fields_below(data, own.model_fields_set))
-    except ValidationError as error:
-        msg = f"the policy block {own.policy!r}: {explain(error)}"
+        return own.giving(given.over(given_by(Giver.BLOCK, data)).parsed())
+    except InvalidSettingError as error:
+        msg = f"the policy block {name!r}: {error}"
         raise InvalidSettingError(msg) from None
 
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, fields
-from datetime import time, timedelta, tzinfo
-from typing import Any, get_args
+from datetime import timedelta
+from typing import Any, cast, get_args
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
+from typing_extensions import Unpack
 
-from carbonaware_prefect.core import Decision, Hours
-from carbonaware_prefect.delay.choice import Ask, SourceLike
+from carbonaware_prefect.core import Decision
+from carbonaware_prefect.delay.choice import checked
 from carbonaware_prefect.delay.protocol import TASK_FUNCTION, Wait, delay_flow_run
+from carbonaware_prefect.delay.task_options import TaskOptions
 from carbonaware_prefect.errors import InvalidInputError
-from carbonaware_prefect.policies.bounds import parse_bounds
-from carbonaware_prefect.settings import (
+from carbonaware_prefect.policies.fields import (
     DEFAULT_DURATION,
-    DEFAULT_MINIMUM_WAIT,
     DEFAULT_WINDOW,
+    FIELDS,
+    OPTIONS,
+    PolicyOptions,
 )
+from carbonaware_prefect.policies.given import given_in_call, unknown_argument
+from carbonaware_prefect.policies.signature import shows_options
+from carbonaware_prefect.sources.base import SourceLike
 
 __all__ = ["DelayResult", "carbonaware_delay_task"]
 
@@ -43,23 +50,17 @@ class DelayResult(Decision):
         return self
 
 
-def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older package's
+@shows_options(others="task_kwargs")
+def carbonaware_delay_task(
     window: timedelta = DEFAULT_WINDOW,
     duration: timedelta = DEFAULT_DURATION,
     region: str | None = None,
     provider: str | None = None,
     *,
-    zone: str | None = None,
     key: str | None = None,
     wait: Wait = "auto",
     source: SourceLike | None = None,
-    minimum_wait: timedelta = DEFAULT_MINIMUM_WAIT,
-    latest_start: str | time | timedelta | None = None,
-    finish_by: str | time | timedelta | None = None,
-    not_between: str | tuple[Hours, ...] | None = None,
-    time_zone: str | tzinfo | None = None,
-    minimum_saving: float | None = None,
-    **task_kwargs: Any,
+    **options: Unpack[TaskOptions],
 ) -> Task[..., DelayResult]:
     """A Prefect task that delays its flow run to the cleanest start within ``window``.
 
@@ -78,22 +79,16 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         duration: expected run time of the work, which the mean intensity is taken over.
         region: cloud region; implies its provider where the name is unique.
         provider: ``"aws"``, ``"azure"`` or ``"gcp"``.
-        zone: grid zone (``"DE"``) instead of provider and region.
         key: name of this delay in the run's record, when a flow has several whose order
             may change. A call may give its own: ``delay("stage-2")``, ``delay.map(keys)``.
         wait: ``"auto"``, ``"reschedule"`` (an error where that is impossible) or
             ``"in_process"``.
         source: forecast source, see docs/sources.md; by default ``"typical"``, the
             embedded table, or ``"auto"`` where credentials are set.
-        minimum_wait: a nearer slot is waited for in process.
-        latest_start: last allowed start: a time of day, ``"05:00"``, or a time from the
-            nominal start. Of all limits the tightest holds.
-        finish_by: when the work has to have ended, ``"07:00"``, likewise.
-        not_between: hours that the work keeps free, ``"08:00-18:00"``.
-        time_zone: of the times of day; by default the schedule's.
-        minimum_saving: the least saving that is worth a wait, by default 0.02 (2 %).
-        **task_kwargs: for `prefect.task`. ``persist_result`` and the cache settings are
-            fixed, because a cached delay would not look again.
+        **options: the above by name, see `PolicyOptions`; left out or None, the
+            environment decides. All others are for `prefect.task`; ``persist_result``
+            and the cache settings are fixed, because a cached delay would not look
+            again.
 
     Raises:
         InvalidInputError: (a ValueError) something given is not allowed.
@@ -107,22 +102,10 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
         ...     delay()
         ...     ...  # the work
     """
-    ask = Ask(
-        window=window,
-        duration=duration,
-        region=region,
-        provider=provider,
-        zone=zone,
-        source=source,
-        minimum_wait=minimum_wait,
-        **parse_bounds(
-            latest_start=latest_start,
-            finish_by=finish_by,
-            not_between=not_between,
-            time_zone=time_zone,
-            minimum_saving=minimum_saving,
-        ),
-    ).check()
+    policy, for_task = _split(options)
+    given = checked(
+        given_in_call(window, duration, region, provider, source=source, **policy)
+    )
     _check_key(key)
     if wait not in get_args(Wait):
         msg = f"wait must be one of {', '.join(get_args(Wait))}; got {wait!r}"
@@ -131,14 +114,25 @@ def carbonaware_delay_task(  # noqa: PLR0913  the first four are the older packa
 
     def body(key: str | None = None) -> DelayResult:
         _check_key(key)
-        decision = delay_flow_run(ask, key=key or factory_key, wait=wait)
+        decision = delay_flow_run(given, key=key or factory_key, wait=wait)
         return DelayResult(
             **{part.name: getattr(decision, part.name) for part in fields(decision)}
         )
 
     # Prefect builds a task's key from this name, and delay tasks know one another by it.
     body.__qualname__ = body.__name__ = TASK_FUNCTION
-    return task(body, **_options(task_kwargs))
+    return task(body, **_task_options(for_task))
+
+
+def _split(options: Mapping[str, Any]) -> tuple[PolicyOptions, dict[str, Any]]:
+    """The options of the policy, and those for `prefect.task`."""
+    known = inspect.signature(task).parameters
+    for name in options:
+        if name not in OPTIONS and name not in known:
+            raise unknown_argument(name, {*FIELDS, *known, "key", "wait"})
+    policy = {name: value for name, value in options.items() if name in OPTIONS}
+    rest = {name: value for name, value in options.items() if name not in OPTIONS}
+    return cast("PolicyOptions", policy), rest
 
 
 def _check_key(key: object) -> None:
@@ -147,7 +141,7 @@ def _check_key(key: object) -> None:
         raise InvalidInputError(msg)
 
 
-def _options(task_kwargs: dict[str, Any]) -> dict[str, Any]:
+def _task_options(task_kwargs: dict[str, Any]) -> dict[str, Any]:
     refused = sorted(
         {"persist_result", "cache_policy", "cache_key_fn", "cache_expiration"}
         & {name for name, value in task_kwargs.items() if value is not None}

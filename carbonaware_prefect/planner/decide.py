@@ -75,8 +75,9 @@ def left_alone(run: Upcoming, settings: Settings, now: datetime) -> tuple[str, s
         return "overridden", "Left alone: somebody changed its start time"
     if run.start_owner is StartOwner.NOT_A_SCHEDULE:
         return "not_scheduled", "Left alone: no schedule made it, or it has started before"
-    if run.start - now < settings.freeze:
-        return "starts_soon", f"Left alone: it starts within {settings.freeze}"
+    freeze = settings.policy_fields["freeze"]
+    if run.start - now < freeze:
+        return "starts_soon", f"Left alone: it starts within {freeze}"
     return None
 
 
@@ -129,11 +130,13 @@ def _kept(candidate: Candidate, soonest: datetime) -> Choice | None:
     run = candidate.run
     if not _moved(run):
         return None
-    if run.moves >= candidate.settings.max_moves:
+    if run.moves >= candidate.settings.policy_fields["max_moves"]:
         return _stay(candidate, "moved_often_enough", f"it was moved {run.moves} times")
     best = _best_alone(candidate, soonest)
     gain = None if best is None else _gain(candidate, best)
-    if best is None or (gain is not None and gain < candidate.settings.replan_gain):
+    if best is None or (
+        gain is not None and gain < candidate.settings.policy_fields["replan_gain"]
+    ):
         return _stay(candidate, "gain_too_small", "no other start is worth another move")
     return None
 
@@ -187,7 +190,7 @@ def _choice(
         return _as_is(candidate, decision)
     if _moved(run):
         gain = _gain(candidate, decision.slot)
-        if gain is not None and gain < candidate.settings.replan_gain:
+        if gain is not None and gain < candidate.settings.policy_fields["replan_gain"]:
             return _stay(
                 candidate, "gain_too_small", "no other start is worth another move"
             )

@@ -23,7 +23,7 @@ from carbonaware_prefect.planner.decide import (
     decide_all,
     left_alone,
 )
-from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
+from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
 from carbonaware_prefect.planner.limits import Limits, parse_zone_limit
 from carbonaware_prefect.planner.moves import Move, carry_out
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
@@ -38,6 +38,7 @@ from carbonaware_prefect.planner.upcoming import (
     read_upcoming,
 )
 from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.wiring.fetch import Fetched
 
 __all__ = ["one_pass"]
 
@@ -134,7 +135,7 @@ async def _decide(
     """Rows of the runs that are not ours to move, and a choice for each that is."""
     policies = RunPolicies(settings, world.deployments, world.pools, api.policy_block)
     outcomes: list[Outcome] = []
-    asked: list[tuple[Upcoming, RunPolicy, Asking]] = []
+    needs: list[tuple[Upcoming, RunPolicy, Need]] = []
     occupied: list[tuple[Upcoming, RunPolicy]] = []
     for run in world.runs:
         terms = await policies.of(run)
@@ -147,23 +148,23 @@ async def _decide(
         elif terms.policy is not None and terms.settings is not None:
             zone = schedule_zone(world.deployments[run.deployment], run.schedule)
             request = terms.policy.bind(run.nominal_start, zone)
-            asked.append((run, terms, Asking(request=request, settings=terms.settings)))
-    found = await fetch_all([asking for _, _, asking in asked], world.now)
+            needs.append((run, terms, Need(request=request, settings=terms.settings)))
+    found = await fetch_all([need for _, _, need in needs], world.now)
     candidates: list[Candidate] = []
-    for run, terms, asking in asked:
-        answer = found[asking.key]
-        if answer.forecast is None:
-            outcomes.append(_without_forecast(run, world, asking, answer))
+    for run, terms, need in needs:
+        fetched = found[need.key]
+        if fetched.forecast is None:
+            outcomes.append(_without_forecast(run, world, need, fetched))
             occupied.append((run, terms))
         else:
             candidates.append(
                 Candidate(
                     run=run,
                     deployment=world.deployments[run.deployment]["name"],
-                    request=asking.request,
-                    forecast=answer.forecast,
-                    failures=answer.failures,
-                    settings=asking.settings,
+                    request=need.request,
+                    forecast=fetched.forecast,
+                    failures=fetched.failures,
+                    settings=need.settings,
                 )
             )
     chosen = await _choose(api, world, limits, candidates, occupied, ahead)
@@ -214,13 +215,13 @@ def _occupied(
 
 
 def _without_forecast(
-    run: Upcoming, world: _World, asking: Asking, answer: Found
+    run: Upcoming, world: _World, need: Need, fetched: Fetched
 ) -> Outcome:
-    decision = answer.decline(asking.request, world.now)
+    decision = decline(fetched, need.request, world.now)
     if run.start_owner is not StartOwner.SCHEDULE:
         # It was placed by an earlier forecast; that is better than none.
-        because = f"Kept at its slot: {answer.because}"
-        return _outcome(run, world, Action.KEEP, answer.reason.value, because)
+        because = f"Kept at its slot: {fetched.because}"
+        return _outcome(run, world, Action.KEEP, fetched.reason.value, because)
     return _outcome(run, world, Action.KEEP, decision.reason.value, decision.sentence)
 
 

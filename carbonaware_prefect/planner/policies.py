@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
-from pydantic import ValidationError
-
-from carbonaware_prefect.clouds.places import resolve_zone
 from carbonaware_prefect.core import Policy
 from carbonaware_prefect.errors import (
     InvalidInputError,
@@ -25,17 +22,17 @@ from carbonaware_prefect.errors import (
 )
 from carbonaware_prefect.planner.api import Json
 from carbonaware_prefect.planner.upcoming import Upcoming, carbonaware, carbonaware_among
-from carbonaware_prefect.policies.block import (
-    DEPLOYABLE,
+from carbonaware_prefect.policies.fields import Giver
+from carbonaware_prefect.policies.given import (
     PLACE,
-    fields_below,
+    GivenPolicy,
+    given_by,
     no_such_block,
 )
-from carbonaware_prefect.settings import Settings, explain, parse_time_zone
+from carbonaware_prefect.policies.words import parse_time_zone
+from carbonaware_prefect.settings import Settings
 
 __all__ = ["RunPolicies", "RunPolicy", "schedule_zone"]
-
-_FIELDS = {"window", "duration", "minimum_wait"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,30 +84,23 @@ class RunPolicies:
 
     async def _work_out(self, run: Upcoming) -> RunPolicy:
         deployment = self._deployments[run.deployment]
-        said = (
-            _pool_env(self._pools.get(run.pool or ""))
-            | carbonaware_among(deployment.get("job_variables"))
-            | run.env
-        )
-        name = deployment["name"]
         try:
-            return self._bind_fields(await self._fields(said))
-        except ValidationError as error:
-            return RunPolicy(fault=f"deployment {name!r}: {explain(error)}")
+            return self._bind(await self._given(run, deployment))
         except InvalidInputError as error:
-            return RunPolicy(fault=f"deployment {name!r}: {error}")
+            return RunPolicy(fault=f"deployment {deployment['name']!r}: {error}")
 
-    async def _fields(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that these variables make, over those of their policy block."""
-        fields: dict[str, Any] = {}
-        for variable, value in said.items():
-            field = variable.upper().removeprefix("CARBONAWARE_").lower()
-            if field in DEPLOYABLE and str(value).strip():
-                fields[field] = str(value)
-        block = fields.get("policy", self._own.policy)
-        if block is None:
-            return fields
-        return fields_below(await self._read_block(str(block)), fields) | fields
+    async def _given(self, run: Upcoming, deployment: Json) -> GivenPolicy:
+        """What the run, its deployment, its pool, its block and the planner give."""
+        # Parsed in the end: a wrong value is no fault where another one hides it.
+        given = given_by(Giver.DEPLOYMENT, run.env)
+        deployed = carbonaware_among(deployment.get("job_variables"))
+        given = given.over(given_by(Giver.DEPLOYMENT, deployed))
+        given = given.over(given_by(Giver.POOL, _pool_env(self._pools.get(run.pool or ""))))
+        own = self._own.given()
+        block = given.over(own).complete()["policy"]
+        if block is not None:
+            given = given.over(given_by(Giver.BLOCK, await self._read_block(block)))
+        return given.parsed().over(own)
 
     async def _read_block(self, name: str) -> Json:
         if name not in self._blocks:
@@ -120,39 +110,24 @@ class RunPolicies:
             raise no_such_block(name)
         return found
 
-    def _bind_fields(self, fields: dict[str, Any]) -> RunPolicy:
-        own = {name: getattr(self._own, name) for name in self._own.model_fields_set}
-        if any(field in fields for field in PLACE):
-            own |= dict.fromkeys(PLACE)
-        settings = Settings(**(own | fields))
-        given = {
-            name: value
-            for name in _FIELDS
-            if (value := getattr(settings, name)) is not None
-        }
-        policy = Policy(
-            zone=_zone(settings),
-            earlier=settings.earlier,
-            latest_start=settings.latest_start,
-            finish_by=settings.finish_by,
-            not_between=settings.not_between,
-            time_zone=settings.time_zone,
-            minimum_saving=settings.minimum_saving,
-            **given,
+    def _bind(self, given: GivenPolicy) -> RunPolicy:
+        return RunPolicy(
+            settings=self._own.giving(given), policy=given.policy(_zone(given))
         )
-        return RunPolicy(settings=settings, policy=policy)
 
 
-def _zone(settings: Settings) -> str | None:
-    said = {name: getattr(settings, name) for name in PLACE}
+def _zone(given: GivenPolicy) -> str | None:
     try:
-        return resolve_zone(**said)
+        place = given.place()
     except UnknownPlaceError as error:
         wrong = ", ".join(
-            f"CARBONAWARE_{name.upper()}={value!r}" for name, value in said.items() if value
+            f"CARBONAWARE_{name.upper()}={given.fields[name]!r}"
+            for name in PLACE
+            if name in given.fields
         )
         msg = f"{wrong}: {error}"
         raise InvalidSettingError(msg) from None
+    return None if place is None else place.zone
 
 
 def _pool_env(pool: Json | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Protocol, runtime_checkable
 
 from carbonaware_prefect.core import Forecast, Interval, Signal
 
-__all__ = ["DescribedSource", "FixedSource", "Source", "SourceInfo"]
+__all__ = ["DescribedSource", "FixedSource", "Source", "SourceInfo", "SourceLike"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +108,7 @@ class FixedSource:
     def fetch(self, zone: str | None, interval: Interval) -> Forecast:  # noqa: ARG002
         """The forecast, whatever is asked."""
         return self._forecast
+
+
+SourceLike = str | Source | Forecast
+"""Names (``"auto"``, ``"typical"``, ``"file:PATH"``), a `Source`, or a `Forecast`."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from carbonaware_prefect.delay.choice import Ask, choose
+from carbonaware_prefect.delay.choice import choose
+from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.sources.typical import TypicalSource
 from tests.cli.running import HOUR, command, forecast_file, this_hour
 
@@ -41,8 +42,8 @@ def test_it_decides_as_the_delay_task() -> None:
     document = command(
         "slot", "--zone", "DE", "--from", "2026-07-01T12:00Z", "--window", "24h", "--json"
     ).json
-    ask = Ask(window=24 * HOUR, zone="DE", source=TypicalSource())
-    decision = choose(ask, nominal_start=NOON, now=NOON)
+    given = given_in_call(window=24 * HOUR, zone="DE", source=TypicalSource())
+    decision = choose(given, nominal_start=NOON, now=NOON)
 
     assert decision.slot is not None
     assert decision.saving is not None

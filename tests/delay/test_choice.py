@@ -15,13 +15,14 @@ from carbonaware_prefect import (
     carbonaware_delay_task,
 )
 from carbonaware_prefect.core import Forecast, Interval, Reason, Signal
-from carbonaware_prefect.delay.choice import Ask, choose
+from carbonaware_prefect.delay.choice import choose
 from carbonaware_prefect.errors import (
     InvalidInputError,
     SourceUnreachableError,
     UnknownPlaceError,
     UnknownSourceError,
 )
+from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.catalogue import open_source
 
@@ -92,7 +93,7 @@ def test_bad_input_is_an_error_where_it_is_written(
 
 def test_the_cleanest_slot_is_chosen() -> None:
     """A fixed forecast decides by itself, with no place given."""
-    decision = choose(Ask(source=dipping()), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(source=dipping()), nominal_start=NOON, now=NOON)
 
     assert decision.wait
     assert decision.slot is not None
@@ -112,7 +113,9 @@ def test_the_cleanest_slot_is_chosen() -> None:
 )
 def test_a_failing_source_means_start_now(error: Exception, reason: Reason) -> None:
     """Whatever a source raises, the run starts at once with the fault as reason."""
-    decision = choose(Ask(zone="DE", source=Broken(error)), nominal_start=NOON, now=NOON)
+    decision = choose(
+        given_in_call(zone="DE", source=Broken(error)), nominal_start=NOON, now=NOON
+    )
 
     assert not decision.wait
     assert reason is decision.reason
@@ -122,7 +125,7 @@ def test_a_failing_source_means_start_now(error: Exception, reason: Reason) -> N
 
 def test_no_place_means_start_now_with_the_remedy() -> None:
     """With nothing given and nothing set the run starts at once and says what to set."""
-    decision = choose(Ask(), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(), nominal_start=NOON, now=NOON)
 
     assert not decision.wait
     assert decision.reason is Reason.NO_PLACE
@@ -131,7 +134,7 @@ def test_no_place_means_start_now_with_the_remedy() -> None:
 
 def test_unknown_zone_to_the_source_means_start_now() -> None:
     """A zone without typical days gives no guess but a start at once."""
-    decision = choose(Ask(zone="IS"), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(zone="IS"), nominal_start=NOON, now=NOON)
 
     assert decision.reason is Reason.NO_FORECAST
     assert decision.source == "typical"
@@ -144,7 +147,7 @@ def test_environment_fills_what_the_call_left_open(
     monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
     monkeypatch.setenv("CARBONAWARE_DURATION", "15m")
     monkeypatch.setenv("CARBONAWARE_REGION", "us-central1")
-    request = choose(Ask(), nominal_start=NOON, now=NOON).request
+    request = choose(given_in_call(), nominal_start=NOON, now=NOON).request
 
     assert request.latest_start == NOON + HOUR
     assert timedelta(minutes=15) == request.duration
@@ -157,8 +160,8 @@ def test_what_the_call_says_wins_over_the_environment(
     """An argument wins, also one that equals the default."""
     monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
     monkeypatch.setenv("CARBONAWARE_ZONE", "PL")
-    ask = Ask(window=timedelta(hours=6), zone="DE")
-    request = choose(ask, nominal_start=NOON, now=NOON).request
+    given = given_in_call(window=timedelta(hours=6), zone="DE")
+    request = choose(given, nominal_start=NOON, now=NOON).request
 
     assert request.latest_start == NOON + 6 * HOUR
     assert request.zone == "DE"
@@ -173,7 +176,7 @@ def test_a_bad_variable_at_run_time_means_start_now(
 ) -> None:
     """A bad variable found when the flow runs never fails it; it is the reason."""
     monkeypatch.setenv(f"CARBONAWARE_{name}", value)
-    decision = choose(Ask(), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(), nominal_start=NOON, now=NOON)
 
     assert not decision.wait
     assert decision.reason is Reason.INVALID_SETTING
@@ -193,8 +196,8 @@ def test_sources_by_name(tmp_path: Path) -> None:
 
 def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:
     """A forecast file that is not there costs the saving, not the run."""
-    ask = Ask(zone="DE", source=f"file:{tmp_path}/none.csv")
-    decision = choose(ask, nominal_start=NOON, now=NOON)
+    given = given_in_call(zone="DE", source=f"file:{tmp_path}/none.csv")
+    decision = choose(given, nominal_start=NOON, now=NOON)
 
     assert decision.reason is Reason.SOURCE_FAILED
     assert "none.csv" in decision.sentence
@@ -203,10 +206,13 @@ def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:
 def test_what_was_left_open_survives_pickling() -> None:
     """In a process that got the flow pickled, the environment still fills in the same."""
     settings = Settings(window=9 * HOUR, duration=2 * HOUR, minimum_wait=HOUR)
-    asks = [Ask(zone="DE"), Ask(zone="DE", window=8 * HOUR, minimum_wait=timedelta(0))]
-    pickled = pickle.loads(pickle.dumps(asks))  # noqa: S301  our own
-    policies = [ask.policy(settings) for ask in pickled]
+    given = [
+        given_in_call(zone="DE"),
+        given_in_call(zone="DE", window=8 * HOUR, minimum_wait=timedelta(0)),
+    ]
+    pickled = pickle.loads(pickle.dumps(given))  # noqa: S301  our own
+    policies = [each.over(settings.given()).policy() for each in pickled]
 
-    assert policies == [ask.policy(settings) for ask in asks]
+    assert policies == [each.over(settings.given()).policy() for each in given]
     assert (policies[0].window, policies[1].window) == (9 * HOUR, 8 * HOUR)
     assert (policies[0].minimum_wait, policies[1].minimum_wait) == (HOUR, timedelta(0))

@@ -18,8 +18,9 @@ import pytest
 
 import carbonaware_prefect
 from carbonaware_prefect.core import Forecast, Reason
-from carbonaware_prefect.delay.choice import Ask, choose, find_place
-from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.delay.choice import choose
+from carbonaware_prefect.policies.given import GivenPolicy, given_in_call
+from carbonaware_prefect.policies.place import find_place
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
 ROOT = str(Path(carbonaware_prefect.__file__).parents[1])
@@ -103,7 +104,9 @@ def test_a_source_that_knows_its_place_needs_no_detection(
         monkeypatch.setenv(name, value)
     forecast = Forecast.from_points([(NOON, 200)], end=NOON + timedelta(days=1))
     told: list[str] = []
-    decision = choose(Ask(source=forecast), nominal_start=NOON, now=NOON, tell=told.append)
+    decision = choose(
+        given_in_call(source=forecast), nominal_start=NOON, now=NOON, log=told.append
+    )
 
     assert decision.reason is Reason.CLEANEST_NOW
     assert decision.request.zone is None
@@ -112,12 +115,10 @@ def test_a_source_that_knows_its_place_needs_no_detection(
 
 def test_find_place_says_where_and_how() -> None:
     """A place that was said comes without a detection; with none allowed there is none."""
-    nothing = Settings.model_construct(detect=False)
-    place, detection = find_place(Ask(region="us-central1"), nothing)
+    place, detection = find_place(given_in_call(region="us-central1"), detect=False)
     assert place is not None
     assert (place.provider, place.zone, detection) == ("gcp", "US-MIDW-MISO", None)
-    assert find_place(Ask(), Settings(zone="FR"))[0] is not None
-    assert find_place(Ask(), nothing) == (None, None)
+    assert find_place(GivenPolicy(), detect=False) == (None, None)
 
 
 def test_failures_are_logged_as_warnings(caplog: pytest.LogCaptureFixture) -> None:
@@ -127,7 +128,7 @@ def test_failures_are_logged_as_warnings(caplog: pytest.LogCaptureFixture) -> No
     from carbonaware_prefect.delay.in_process import log_decision
 
     forecast = Forecast.from_points([(NOON, 200)], end=NOON + timedelta(days=1))
-    decision = choose(Ask(source=forecast), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(source=forecast), nominal_start=NOON, now=NOON)
     log_decision(logging.getLogger("test"), replace(decision, failures=("a: down",)))
 
     assert caplog.records[-1].levelname == "WARNING"

@@ -11,25 +11,26 @@ from typing import Any
 import pytest
 
 from carbonaware_prefect.core import Policy, Reason
-from carbonaware_prefect.planner.forecasts import Asking, Found, fetch_all
+from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
 from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.wiring.fetch import Fetched
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
 
 
-def asking(source: str | None, zone: str | None, ahead: int = 1, **more: Any) -> Asking:
+def need(source: str | None, zone: str | None, ahead: int = 1, **more: Any) -> Need:
     """A run of one hour that may wait six."""
     policy = Policy(zone=zone, duration=HOUR)
-    return Asking(
+    return Need(
         request=policy.bind(NOW + ahead * HOUR),
         settings=Settings(source=source, cache_dir="", **more),
     )
 
 
-def found(*askings: Asking) -> Mapping[tuple[Any, ...], Found]:
+def found(*needs: Need) -> Mapping[tuple[Any, ...], Fetched]:
     """What the sources answer."""
-    return asyncio.run(fetch_all(askings, NOW))
+    return asyncio.run(fetch_all(needs, NOW))
 
 
 def a_file(folder: Path, hours: int) -> str:
@@ -43,7 +44,7 @@ def a_file(folder: Path, hours: int) -> str:
 
 def test_runs_of_a_zone_share_one_answer() -> None:
     """Two runs of one zone and one of another make two questions."""
-    asked = [asking("typical", "DE"), asking("typical", "DE", 9), asking("typical", "ES")]
+    asked = [need("typical", "DE"), need("typical", "DE", 9), need("typical", "ES")]
     answers = found(*asked)
 
     assert len(answers) == 2
@@ -56,8 +57,8 @@ def test_runs_of_a_zone_share_one_answer() -> None:
 
 def test_nobody_said_where() -> None:
     """Without a place there is a reason, and what to set."""
-    (answer,) = found(asking("typical", None)).values()
-    decision = answer.decline(asking("typical", None).request, NOW)
+    (answer,) = found(need("typical", None)).values()
+    decision = decline(answer, need("typical", None).request, NOW)
 
     assert (answer.forecast, answer.reason) == (None, Reason.NO_PLACE)
     assert "CARBONAWARE_ZONE" in answer.because
@@ -69,13 +70,13 @@ def test_nobody_said_where() -> None:
     [
         ("typcal", "DE", Reason.INVALID_SETTING),
         ("typical", "IS", Reason.NO_FORECAST),
-        ("file:/nowhere/forecast.csv", "DE", Reason.INVALID_SETTING),
+        ("file:/nowhere/forecast.csv", "DE", Reason.SOURCE_FAILED),
         ("electricity_maps", "DE", Reason.SOURCE_FAILED),
     ],
 )
 def test_a_source_that_does_not_help(source: str, zone: str, reason: Reason) -> None:
     """No fault is raised; each has its reason, and the others are answered."""
-    asked = [asking(source, zone), asking("typical", "ES")]
+    asked = [need(source, zone), need("typical", "ES")]
     answers = found(*asked)
 
     assert answers[asked[0].key].forecast is None
@@ -85,9 +86,9 @@ def test_a_source_that_does_not_help(source: str, zone: str, reason: Reason) -> 
 
 def test_a_chain_goes_on_to_the_next_source(tmp_path: Path) -> None:
     """A file that ends before any slot is passed over, and that is told."""
-    asked = asking(f"{a_file(tmp_path, 1)}", "DE")
+    asked = need(f"{a_file(tmp_path, 1)}", "DE")
     alone = found(asked)[asked.key]
-    chain = asking("electricity_maps,typical", "DE")
+    chain = need("electricity_maps,typical", "DE")
     passed_over = found(chain)[chain.key]
 
     assert alone.forecast is not None

@@ -38,7 +38,7 @@ def a_run(**env: str) -> Upcoming:
     )
 
 
-class Ask:
+class Places:
     """What is said at each place, and the question what holds."""
 
     def __init__(self, **said: Any) -> None:
@@ -87,7 +87,7 @@ def test_who_is_heard_first(left: list[str], expected: int) -> None:
     }
     said = {name: everywhere[name] for name in left}
     said.setdefault("own", said.get("planner", {}))
-    terms = Ask(**said).terms(**said.get("run", {}))
+    terms = Places(**said).terms(**said.get("run", {}))
 
     assert terms.fault is None
     assert terms.policy is not None
@@ -97,7 +97,7 @@ def test_who_is_heard_first(left: list[str], expected: int) -> None:
 def test_an_env_may_be_a_list() -> None:
     """Kubernetes pools and deployments may list name and value; both are read."""
     secret = {"name": "CARBONAWARE_ZONE", "valueFrom": {"secretKeyRef": {"key": "zone"}}}
-    ask = Ask(
+    ask = Places(
         pool=[
             {"name": "CARBONAWARE_WINDOW", "value": "3h"},
             {"name": "CARBONAWARE_DURATION", "value": "45m"},
@@ -114,7 +114,7 @@ def test_an_env_may_be_a_list() -> None:
 
 def test_a_variable_may_stand_alone() -> None:
     """``env.NAME`` is one entry of ``env``; where both say it, ``env`` counts."""
-    ask = Ask(
+    ask = Places(
         pool={"CARBONAWARE_WINDOW": "3h"},
         job_variables={
             "env.CARBONAWARE_WINDOW": "2h",
@@ -130,7 +130,7 @@ def test_a_variable_may_stand_alone() -> None:
 
 def test_a_place_is_taken_as_a_whole() -> None:
     """A deployment's region is not mixed with the planner's zone."""
-    ask = Ask(
+    ask = Places(
         own={"zone": "DE"},
         deployment={"CARBONAWARE_PROVIDER": "aws", "CARBONAWARE_REGION": "eu-west-3"},
     )
@@ -142,7 +142,7 @@ def test_a_place_is_taken_as_a_whole() -> None:
 
 def test_what_a_deployment_may_not_say() -> None:
     """Credentials and URLs are the planner's own: nobody sends its keys elsewhere."""
-    terms = Ask(
+    terms = Places(
         own={"electricity_maps_key": "mine"},
         deployment={
             "CARBONAWARE_ELECTRICITY_MAPS_KEY": "theirs",
@@ -160,7 +160,7 @@ def test_what_a_deployment_may_not_say() -> None:
 
 def test_an_empty_variable_says_nothing() -> None:
     """An empty value leaves what stands below it."""
-    terms = Ask(own={"window": "5h"}, deployment={"CARBONAWARE_WINDOW": " "}).terms()
+    terms = Places(own={"window": "5h"}, deployment={"CARBONAWARE_WINDOW": " "}).terms()
 
     assert terms.policy is not None
     assert terms.policy.window == 5 * HOUR
@@ -183,7 +183,7 @@ def test_an_empty_variable_says_nothing() -> None:
 )
 def test_a_wrong_value_is_named(variable: str, value: str) -> None:
     """The deployment, the variable and its value are told; nothing is raised."""
-    terms = Ask(deployment={f"CARBONAWARE_{variable}": value}).terms()
+    terms = Places(deployment={f"CARBONAWARE_{variable}": value}).terms()
 
     assert terms.policy is None
     assert terms.fault is not None
@@ -193,7 +193,7 @@ def test_a_wrong_value_is_named(variable: str, value: str) -> None:
 
 def test_a_block_is_read_once() -> None:
     """However many runs name a block, it is asked for once a pass."""
-    ask = Ask(deployment={"CARBONAWARE_POLICY": "nightly"}, block={"window": "4h"})
+    ask = Places(deployment={"CARBONAWARE_POLICY": "nightly"}, block={"window": "4h"})
     policies = ask.policies()
 
     async def all_of_them() -> None:

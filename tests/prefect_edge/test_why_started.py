@@ -10,8 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import AwaitingRetry, Crashed, Pending, Running, Scheduled
 
 from carbonaware_prefect.core import Forecast, Policy, Reason
-from carbonaware_prefect.delay.choice import Ask, choose
+from carbonaware_prefect.delay.choice import choose
 from carbonaware_prefect.labels import Plan, labels_for, read_plan
+from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.prefect_edge.why_started import StartCause, why_started
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=timezone.utc)
@@ -27,7 +28,9 @@ def decision_labels(key: str | None = None) -> dict[str, Any]:
         source="test",
         signal="marginal",
     )
-    decision = choose(Ask(source=forecast, zone="DE"), nominal_start=NOON, now=NOON)
+    decision = choose(
+        given_in_call(source=forecast, zone="DE"), nominal_start=NOON, now=NOON
+    )
     return dict(labels_for(decision, key=key, decided_at=NOON, decided_by="task", moves=1))
 
 
@@ -168,7 +171,7 @@ def test_incomplete_plan_means_start_now() -> None:
 
 def test_labels_are_only_strings_numbers_and_booleans() -> None:
     """No label is null, a list or a dict: the server would break on reading the run."""
-    unknown = choose(Ask(), nominal_start=NOON, now=NOON)
+    unknown = choose(given_in_call(), nominal_start=NOON, now=NOON)
     labels = labels_for(unknown, key=None, decided_at=NOON, decided_by="task", moves=0)
 
     assert all(isinstance(v, (str, int, float, bool)) for v in labels.values())

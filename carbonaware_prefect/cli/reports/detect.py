@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from rich.console import Console
 from rich.text import Text
 
-from carbonaware_prefect.cli.asking import Wanted, Where, find
+from carbonaware_prefect.cli.fetching import Wanted, Where, find
 from carbonaware_prefect.cli.output import new_table, working
 from carbonaware_prefect.clouds.detection import where_am_i
 from carbonaware_prefect.clouds.findings import Detection

@@ -11,7 +11,7 @@ from rich.text import Text
 from carbonaware_prefect.charts.scale import floor_to, steps
 from carbonaware_prefect.charts.svg import UNIT, draw_svg
 from carbonaware_prefect.charts.terminal import AXIS, draw, step_for, time_axis
-from carbonaware_prefect.cli.asking import Answered, Wanted, ask
+from carbonaware_prefect.cli.fetching import FetchedForecast, Wanted, fetch_wanted
 from carbonaware_prefect.cli.output import Times, grams, is_narrow, iso, new_table
 from carbonaware_prefect.cli.reports.source_notes import credit, notes, source_document
 from carbonaware_prefect.core import Interval
@@ -24,7 +24,7 @@ _WIDEST = 120
 _ROWS = 6
 
 
-def collect(wanted: Wanted, *, hours: int, now: datetime) -> Answered:
+def collect(wanted: Wanted, *, hours: int, now: datetime) -> FetchedForecast:
     """The forecast of the wanted place from the present hour on.
 
     Raises:
@@ -33,47 +33,47 @@ def collect(wanted: Wanted, *, hours: int, now: datetime) -> Answered:
         SourceError: the source did not deliver.
     """
     start = floor_to(now, _HOUR)
-    return ask(wanted, Interval(start, start + hours * _HOUR))
+    return fetch_wanted(wanted, Interval(start, start + hours * _HOUR))
 
 
-def as_document(answered: Answered) -> dict[str, object]:
+def as_document(fetched: FetchedForecast) -> dict[str, object]:
     """All of it, as JSON would have it."""
-    asked = answered.asked
+    asked = fetched.interval
     intervals = [
         {
             "start": iso(interval.start),
             "end": iso(interval.end),
             "gco2_per_kwh": value,
         }
-        for interval, value in answered.forecast
+        for interval, value in fetched.forecast
         if interval.start < asked.end and interval.end > asked.start
     ]
     return {
-        **answered.where.document(),
+        **fetched.where.document(),
         "unit": UNIT,
         "asked": {"start": iso(asked.start), "end": iso(asked.end)},
-        "source": source_document(answered),
+        "source": source_document(fetched),
         "intervals": intervals,
     }
 
 
-def write_svg(answered: Answered, path: Path) -> None:
+def write_svg(fetched: FetchedForecast, path: Path) -> None:
     """Write the chart.
 
     Raises:
         CarbonAwareError: the file cannot be written.
     """
-    asked, forecast = answered.asked, answered.forecast
+    asked, forecast = fetched.interval, fetched.forecast
     picture = draw_svg(
         forecast,
         start=asked.start,
         end=asked.end,
-        title=f"Carbon intensity forecast, {answered.where.name}",
+        title=f"Carbon intensity forecast, {fetched.where.name}",
         subtitle=(
             f"{forecast.signal.capitalize()} intensity, "
             f"{asked.start:%d %b %H:%M} to {asked.end:%d %b %H:%M} UTC"
         ),
-        notes=tuple(credit(answered)),
+        notes=tuple(credit(fetched)),
     )
     try:
         path.write_text(picture, encoding="utf-8")
@@ -82,29 +82,29 @@ def write_svg(answered: Answered, path: Path) -> None:
         raise CarbonAwareError(msg) from None
 
 
-def show(answered: Answered, console: Console, svg: Path | None = None) -> None:
+def show(fetched: FetchedForecast, console: Console, svg: Path | None = None) -> None:
     """Chart, table, and whom to credit."""
-    title = f"Carbon intensity forecast, {answered.where.name}"
+    title = f"Carbon intensity forecast, {fetched.where.name}"
     console.print(Text(title, style="bold"))
     console.print()
-    _chart(answered, console)
+    _chart(fetched, console)
     console.print()
-    _table(answered, console)
+    _table(fetched, console)
     console.print()
-    for note in notes(answered):
+    for note in notes(fetched):
         console.print(Text(note))
     if svg is not None:
         console.print(Text(f"Chart written to {svg}"))
 
 
-def _chart(answered: Answered, console: Console) -> None:
-    asked = answered.asked
+def _chart(fetched: FetchedForecast, console: Console) -> None:
+    asked = fetched.interval
     plain = console.options.ascii_only
     width = max(8, min(console.width, _WIDEST) - AXIS - 1)
     step = step_for(asked.duration, width)
     columns = round(asked.duration / step)
     chart = draw(
-        answered.forecast,
+        fetched.forecast,
         None,
         now=asked.start,
         step=step,
@@ -119,9 +119,9 @@ def _chart(answered: Answered, console: Console) -> None:
         console.print(Text(line, style="dim"), crop=True, no_wrap=True)
 
 
-def _table(answered: Answered, console: Console) -> None:
-    asked = answered.asked
-    hours = steps(answered.forecast, asked.start, asked.end, _HOUR)
+def _table(fetched: FetchedForecast, console: Console) -> None:
+    asked = fetched.interval
+    hours = steps(fetched.forecast, asked.start, asked.end, _HOUR)
     means = [hour.mean for hour in hours if hour.mean is not None]
     narrow = is_narrow(console)
     times = Times((hour.start for hour in hours), narrow=narrow)

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from carbonaware_prefect.charts.svg import UNIT
 from carbonaware_prefect.charts.terminal import AXIS, draw, step_for, time_axis
-from carbonaware_prefect.cli.asking import Answered, Wanted, ask
+from carbonaware_prefect.cli.fetching import FetchedForecast, Wanted, fetch_wanted
 from carbonaware_prefect.cli.output import Times, grams, is_narrow, iso, new_table, percent
 from carbonaware_prefect.cli.reports.source_notes import notes, source_document
 from carbonaware_prefect.core import (
@@ -22,8 +22,9 @@ from carbonaware_prefect.core import (
     find_slot,
     rank_slots,
 )
-from carbonaware_prefect.delay.choice import Ask, consult
+from carbonaware_prefect.delay.choice import consult
 from carbonaware_prefect.errors import NoSlotError
+from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import FixedSource
 
@@ -37,12 +38,12 @@ class SlotReport:
     """A decision, and what else there was to choose from.
 
     Attributes:
-        answered: the forecast behind it.
+        fetched: the forecast behind it.
         decision: what the delay task would decide.
         slots: the best slots, cleanest first.
     """
 
-    answered: Answered
+    fetched: FetchedForecast
     decision: Decision
     slots: tuple[Slot, ...]
 
@@ -70,23 +71,24 @@ def collect(
         SourceError: the source did not deliver.
     """
     settings = Settings.read()
-    policy = Ask(window=window, duration=duration).policy(settings)
+    given = given_in_call(window, duration).over(settings.given())
+    policy = given.policy()
     request = policy.bind(nominal_start)
-    answered = ask(
+    fetched = fetch_wanted(
         wanted,
         Interval(request.earliest, request.latest_start + request.duration),
-        look=lambda forecast: _lacks(forecast, request),
+        check=lambda forecast: _lacks(forecast, request),
     )
-    request = replace(request, zone=answered.where.zone)
+    request = replace(request, zone=fetched.where.zone)
     slots = rank_slots(
-        answered.forecast,
+        fetched.forecast,
         earliest=request.earliest,
         latest_start=request.latest_start,
         duration=request.duration,
         count=count,
     )
-    decision = consult(FixedSource(answered.forecast), request, nominal_start)
-    return SlotReport(answered=answered, decision=decision, slots=tuple(slots))
+    decision = consult(FixedSource(fetched.forecast), request, nominal_start)
+    return SlotReport(fetched=fetched, decision=decision, slots=tuple(slots))
 
 
 def _lacks(forecast: Forecast, request: Request) -> str | None:
@@ -107,7 +109,7 @@ def as_document(report: SlotReport) -> dict[str, object]:
     """All of it, as JSON would have it."""
     decision, request = report.decision, report.decision.request
     return {
-        **report.answered.where.document(),
+        **report.fetched.where.document(),
         "unit": UNIT,
         "nominal_start": iso(request.nominal_start),
         "latest_start": iso(request.latest_start),
@@ -120,7 +122,7 @@ def as_document(report: SlotReport) -> dict[str, object]:
             "slot": _slot(report, decision.slot),
         },
         "slots": [_slot(report, slot) for slot in report.slots],
-        "source": source_document(report.answered),
+        "source": source_document(report.fetched),
     }
 
 
@@ -147,17 +149,17 @@ def show(report: SlotReport, console: Console) -> None:
     console.print()
     _table(report, console)
     console.print()
-    for note in notes(report.answered):
+    for note in notes(report.fetched):
         console.print(Text(note))
 
 
 def _chart(report: SlotReport, console: Console) -> None:
-    asked, slot = report.answered.asked, report.decision.slot
+    asked, slot = report.fetched.interval, report.decision.slot
     plain = console.options.ascii_only
     step = step_for(asked.duration, max(8, min(console.width, _WIDEST) - AXIS - 1))
     columns = -(-asked.duration // step)
     chart = draw(
-        report.answered.forecast,
+        report.fetched.forecast,
         slot,
         now=asked.start,
         step=step,

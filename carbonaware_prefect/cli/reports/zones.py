@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from rich.console import Console
 from rich.text import Text
 
-from carbonaware_prefect.cli.asking import check_zone
 from carbonaware_prefect.cli.output import new_table
 from carbonaware_prefect.clouds.places import (
     Region,
@@ -20,6 +19,7 @@ from carbonaware_prefect.clouds.places import (
 from carbonaware_prefect.errors import UnknownPlaceError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.catalogue import Entry, entries
+from carbonaware_prefect.sources.wiring.coverage import check_zone
 
 __all__ = ["ZoneRow", "ZonesReport", "as_document", "collect", "show"]
 

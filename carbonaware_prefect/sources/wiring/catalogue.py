@@ -95,13 +95,13 @@ def open_source(source: object, settings: Settings) -> Source:
     raise UnknownSourceError(msg)
 
 
-def _named(said: str, settings: Settings) -> Source:
-    if said.lower() == AUTO:
+def _named(words: str, settings: Settings) -> Source:
+    if words.lower() == AUTO:
         return _auto(settings)
     # A path may hold commas.
-    if said.lower().startswith(f"{FILE}:"):
-        return _file(said)
-    parts = [part.strip() for part in said.split(",")]
+    if words.lower().startswith(f"{FILE}:"):
+        return _file(words)
+    parts = [part.strip() for part in words.split(",")]
     if len(parts) == 1 and parts[0].lower() == TYPICAL:
         return TypicalSource()
     return _chain([_link(part, settings) for part in parts], settings)
@@ -125,16 +125,17 @@ def chain_of(name: str, settings: Settings, *, origin: str) -> ChainSource:
 
 def _default(settings: Settings) -> Source:
     with_key = any(entry.keyed and not entry.missing for entry in entries(settings))
-    if with_key or not settings.allow_typical:
+    if with_key or not settings.policy_fields["allow_typical"]:
         return _auto(settings)
     return TypicalSource()
 
 
 def _auto(settings: Settings) -> Source:
+    typical_too = settings.policy_fields["allow_typical"]
     links = [
         _entry_link(entry, settings)
         for entry in entries(settings)
-        if entry.missing is None and (settings.allow_typical or entry.name != TYPICAL)
+        if entry.missing is None and (typical_too or entry.name != TYPICAL)
     ]
     return ChainSource(links, name=AUTO, budget=settings.source_timeout, by_zone=True)
 
@@ -142,18 +143,18 @@ def _auto(settings: Settings) -> Source:
 def _chain(links: list[Link], settings: Settings) -> Source:
     signals = {link.signal for link in links} - {None}
     if len(signals) > 1:
-        told = ", ".join(f"{link.name} is {link.signal}" for link in links if link.signal)
+        each = ", ".join(f"{link.name} is {link.signal}" for link in links if link.signal)
         msg = (
-            f"a chain must not mix average and marginal intensity, but {told}; "
+            f"a chain must not mix average and marginal intensity, but {each}; "
             "keep those of one signal"
         )
         raise InvalidSettingError(msg)
     return ChainSource(links, budget=settings.source_timeout)
 
 
-def _link(said: str, settings: Settings) -> Link:
-    if said.lower().startswith(f"{FILE}:"):
-        file = _file(said)
+def _link(words: str, settings: Settings) -> Link:
+    if words.lower().startswith(f"{FILE}:"):
+        file = _file(words)
         return Link(
             name=FILE,
             signal=None,
@@ -162,9 +163,9 @@ def _link(said: str, settings: Settings) -> Link:
             live=False,
         )
     for entry in entries(settings):
-        if entry.name == said.lower().replace("-", "_"):
+        if entry.name == words.lower().replace("-", "_"):
             return _entry_link(entry, settings)
-    raise _unknown(said)
+    raise _unknown(words)
 
 
 def _entry_link(entry: Entry, settings: Settings) -> Link:
@@ -180,17 +181,17 @@ def _entry_link(entry: Entry, settings: Settings) -> Link:
     )
 
 
-def _file(said: str) -> Source:
-    path = said.partition(":")[2].strip()
+def _file(words: str) -> Source:
+    path = words.partition(":")[2].strip()
     if not path:
-        raise _unknown(said)
+        raise _unknown(words)
     return FileSource(path)
 
 
-def _unknown(said: object) -> UnknownSourceError:
-    near = get_close_matches(str(said).lower(), [*LIVE, TYPICAL, AUTO], n=3)
+def _unknown(words: object) -> UnknownSourceError:
+    near = get_close_matches(str(words).lower(), [*LIVE, TYPICAL, AUTO], n=3)
     nearest = f"nearest known: {' or '.join(map(repr, near))}; " if near else ""
     return UnknownSourceError(
-        f"unknown forecast source {said!r}; {nearest}allowed are {', '.join(names())}, "
+        f"unknown forecast source {words!r}; {nearest}allowed are {', '.join(names())}, "
         "and several of them with commas between"
     )

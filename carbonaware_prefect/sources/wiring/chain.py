@@ -18,10 +18,10 @@ from carbonaware_prefect.errors import (
 )
 from carbonaware_prefect.sources.base import Source
 
-__all__ = ["Answer", "ChainSource", "Link"]
+__all__ = ["Answer", "ChainSource", "Check", "Link", "fits"]
 
 Failures = tuple[tuple[str, str], ...]
-Look = Callable[[Forecast], str | None]
+Check = Callable[[Forecast], str | None]
 """Says what is wrong with a forecast for the purpose at hand, or None."""
 
 
@@ -55,7 +55,8 @@ class Answer:
     failures: Failures = ()
 
 
-def _good(_: Forecast) -> str | None:
+def fits(_: Forecast) -> str | None:
+    """The check that every forecast stands."""
     return None
 
 
@@ -100,8 +101,8 @@ class ChainSource:
         return next(known, "average")
 
     def fetch(self, zone: str | None, interval: Interval) -> Forecast:
-        """The first forecast that a source delivers; see `ask`."""
-        return self.ask(zone, interval).forecast
+        """The first forecast that a source delivers; see `fetch_checked`."""
+        return self.fetch_checked(zone, interval).forecast
 
     def candidates(self, zone: str | None) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
         """The sources to ask for a zone, and those left out for their signal."""
@@ -118,8 +119,10 @@ class ChainSource:
             tuple(link for link in fitting if link.signal not in chosen),
         )
 
-    def ask(self, zone: str | None, interval: Interval, *, look: Look = _good) -> Answer:
-        """The first forecast that a source delivers and ``look`` finds no fault with.
+    def fetch_checked(
+        self, zone: str | None, interval: Interval, *, check: Check = fits
+    ) -> Answer:
+        """The first forecast that a source delivers and ``check`` finds no fault with.
 
         Raises:
             NoForecastError: no source knows about that zone and time.
@@ -133,11 +136,11 @@ class ChainSource:
             live = sum(other.live for other in links[i:])
             seconds = (deadline - time.monotonic()) / max(1, live)
             try:
-                forecast = _ask_one(link, zone, interval, seconds)
+                forecast = _fetch_one(link, zone, interval, seconds)
             except Exception as error:  # noqa: BLE001  the next source may still deliver
                 errors.append((link.name, error))
                 continue
-            fault = _other_signal(forecast, links) or look(forecast)
+            fault = _other_signal(forecast, links) or check(forecast)
             if fault is None:
                 failures = _failures(errors, left_out) if errors else ()
                 return Answer(forecast=forecast, source_name=link.name, failures=failures)
@@ -159,10 +162,10 @@ class ChainSource:
         if len(errors) == 1 and not left_out:
             return errors[0][1]
         failures = _failures(errors, left_out)
-        told = "; ".join(f"{name}: {reason}" for name, reason in failures)
+        each = "; ".join(f"{name}: {reason}" for name, reason in failures)
         if all(isinstance(error, NoForecastError) for _, error in errors):
-            return NoForecastError(f"no source has a forecast: {told}")
-        return SourcesFailedError(f"no source delivered: {told}", failures)
+            return NoForecastError(f"no source has a forecast: {each}")
+        return SourcesFailedError(f"no source delivered: {each}", failures)
 
 
 def _other_signal(forecast: Forecast, links: tuple[Link, ...]) -> str | None:
@@ -173,18 +176,20 @@ def _other_signal(forecast: Forecast, links: tuple[Link, ...]) -> str | None:
 
 
 def _failures(errors: list[tuple[str, Exception]], left_out: tuple[Link, ...]) -> Failures:
-    told = [(name, _words(error)) for name, error in errors]
+    found = [(name, _words(error)) for name, error in errors]
     for link in left_out:
         why = f"left out, because it measures {link.signal} intensity"
-        told.append((link.name, why))
-    return tuple(told)
+        found.append((link.name, why))
+    return tuple(found)
 
 
 def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _ask_one(link: Link, zone: str | None, interval: Interval, seconds: float) -> Forecast:
+def _fetch_one(
+    link: Link, zone: str | None, interval: Interval, seconds: float
+) -> Forecast:
     if link.missing is not None:
         msg = f"{link.missing} is not set"
         raise SourceRefusedError(msg)

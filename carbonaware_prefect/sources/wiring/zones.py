@@ -52,19 +52,19 @@ def _scheduler_knows(row: Region) -> bool:
     return any(part.startswith("wt:") and "scheduler" in part for part in parts)
 
 
-def locations_of(said: str | None) -> Mapping[str, str] | None:
+def locations_of(words: str | None) -> Mapping[str, str] | None:
     """The mapping in ``DE=germanywestcentral,FR=francecentral``; None for None.
 
     Raises:
         InvalidSettingError: (a ValueError) it is no such list.
     """
-    if said is None:
+    if words is None:
         return None
-    pairs = [pair.partition("=")[::2] for pair in said.split(",") if pair.strip()]
+    pairs = [pair.partition("=")[::2] for pair in words.split(",") if pair.strip()]
     found = {zone.strip(): location.strip() for zone, location in pairs}
     if not found or not all(zone and location for zone, location in found.items()):
         msg = (
-            f"CARBONAWARE_SDK_LOCATIONS={said!r} must look like "
+            f"CARBONAWARE_SDK_LOCATIONS={words!r} must look like "
             "DE=germanywestcentral,FR=francecentral"
         )
         raise InvalidSettingError(msg)

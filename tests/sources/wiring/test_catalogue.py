@@ -11,12 +11,13 @@ import pytest
 
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Interval, Reason
-from carbonaware_prefect.delay.choice import Ask, choose
+from carbonaware_prefect.delay.choice import checked, choose
 from carbonaware_prefect.errors import (
     InvalidSettingError,
     SourceRefusedError,
     UnknownSourceError,
 )
+from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.catalogue import entries, names, open_source
 from carbonaware_prefect.sources.wiring.chain import ChainSource
@@ -60,7 +61,7 @@ def decide(monkeypatch: pytest.MonkeyPatch, zone: str = "DE", **variables: str) 
     for name, value in variables.items():
         monkeypatch.setenv(f"CARBONAWARE_{name.upper()}", value)
     now = utc_now()
-    return choose(Ask(zone=zone), nominal_start=now, now=now)
+    return choose(given_in_call(zone=zone), nominal_start=now, now=now)
 
 
 def test_the_order_is_the_documented_one() -> None:
@@ -134,7 +135,7 @@ def test_a_watttime_code_is_for_watttime_alone() -> None:
     """What a free account reaches can be named, and no other source is asked for it."""
     said = {"watttime_username": "me", "watttime_password": "x"}
 
-    assert Ask(zone="CAISO_NORTH").check()
+    assert checked(given_in_call(zone="CAISO_NORTH"))
     assert auto("CAISO_NORTH", electricity_maps_key="x", **said) == ["watttime"]
 
 
@@ -176,7 +177,7 @@ def test_names_and_chains_are_taken_as_people_write_them(tmp_path: Path) -> None
 def test_a_chain_of_two_signals_is_refused_where_it_is_written() -> None:
     """Average and marginal intensity in one chain are an error at definition."""
     with pytest.raises(InvalidSettingError, match="watttime is marginal, typical is"):
-        Ask(source="watttime,typical").check()
+        checked(given_in_call(source="watttime,typical"))
 
 
 def test_regions_on_the_wrong_grid_are_left_out() -> None:

@@ -69,7 +69,7 @@ DOWN = SourceUnreachableError("it is down")
 def test_the_first_that_delivers_answers() -> None:
     """Later sources answer when earlier ones fail, and the answer says who and why."""
     chain = ChainSource([link(Broken(DOWN)), link(flat("good")), link(flat("other"))])
-    answer = chain.ask("DE", ASKED)
+    answer = chain.fetch_checked("DE", ASKED)
 
     assert answer.source_name == "good"
     assert answer.failures == (("broken", "it is down"),)
@@ -82,13 +82,13 @@ def test_any_fault_falls_through(error: Exception) -> None:
     """Whatever a source raises, the next one is asked."""
     chain = ChainSource([link(Broken(error)), link(flat("good"))])
 
-    assert chain.ask("DE", ASKED).source_name == "good"
+    assert chain.fetch_checked("DE", ASKED).source_name == "good"
 
 
 def test_a_source_without_its_credential_is_a_failure() -> None:
     """A named source that lacks its key is passed over by name of the variable."""
     chain = ChainSource([link(flat("a"), missing="CARBONAWARE_A_KEY"), link(flat("b"))])
-    answer = chain.ask("DE", ASKED)
+    answer = chain.fetch_checked("DE", ASKED)
 
     assert answer.failures == (("a", "CARBONAWARE_A_KEY is not set"),)
 
@@ -96,16 +96,16 @@ def test_a_source_without_its_credential_is_a_failure() -> None:
 def test_a_single_source_fails_with_its_own_error() -> None:
     """A chain of one raises what its source raises."""
     with pytest.raises(SourceUnreachableError, match="it is down"):
-        ChainSource([link(Broken(DOWN))]).ask("DE", ASKED)
+        ChainSource([link(Broken(DOWN))]).fetch_checked("DE", ASKED)
     with pytest.raises(SourceRefusedError, match="A_KEY"):
-        ChainSource([link(flat("a"), missing="A_KEY")]).ask("DE", ASKED)
+        ChainSource([link(flat("a"), missing="A_KEY")]).fetch_checked("DE", ASKED)
 
 
 def test_all_failing_names_them_all() -> None:
     """When nobody delivers, the error carries each source with its reason."""
     chain = ChainSource([link(Broken(DOWN), "a"), link(Broken(OSError("x")), "b")])
     with pytest.raises(SourcesFailedError) as caught:
-        chain.ask("DE", ASKED)
+        chain.fetch_checked("DE", ASKED)
 
     assert caught.value.failures == (("a", "it is down"), ("b", "x"))
     assert "a: it is down; b: x" in str(caught.value)
@@ -117,16 +117,16 @@ def test_nobody_knowing_is_no_forecast() -> None:
     chain = ChainSource([link(Broken(nothing), "a"), link(Broken(nothing), "b")])
 
     with pytest.raises(NoForecastError, match="a: not here; b: not here"):
-        chain.ask("DE", ASKED)
+        chain.fetch_checked("DE", ASKED)
     with pytest.raises(NoForecastError, match="no source covers zone 'XX'"):
-        ChainSource([link(flat("a"))], by_zone=True).ask("XX", ASKED)
+        ChainSource([link(flat("a"))], by_zone=True).fetch_checked("XX", ASKED)
 
 
 def test_signals_are_never_mixed() -> None:
     """Sources of another signal than the first usable one are left out, and named."""
     marginal = link(flat("m", signal="marginal"), signal="marginal")
     chain = ChainSource([link(Broken(DOWN)), marginal, link(flat("good"))])
-    answer = chain.ask("DE", ASKED)
+    answer = chain.fetch_checked("DE", ASKED)
 
     assert answer.source_name == "good"
     assert [name for name, _ in answer.failures] == ["broken", "m"]
@@ -138,14 +138,14 @@ def test_the_first_usable_source_of_the_zone_sets_the_signal() -> None:
     marginal = link(flat("m", signal="marginal"), signal="marginal")
     chain = ChainSource([link(flat("far"), zones="FR"), marginal], by_zone=True)
 
-    assert chain.ask("DE", ASKED).source_name == "m"
+    assert chain.fetch_checked("DE", ASKED).source_name == "m"
 
 
 def test_a_file_of_another_signal_is_found_out() -> None:
     """A source whose signal shows in its forecast only is checked there."""
     late = link(flat("file", signal="marginal"), signal=None)
     with pytest.raises(SourcesFailedError, match="file: its forecast is of marginal"):
-        ChainSource([link(Broken(DOWN)), late]).ask("DE", ASKED)
+        ChainSource([link(Broken(DOWN)), late]).fetch_checked("DE", ASKED)
 
 
 def test_the_budget_is_shared() -> None:
@@ -156,7 +156,7 @@ def test_the_budget_is_shared() -> None:
         budget=timedelta(seconds=0.9),
     )
     started = time.monotonic()
-    answer = chain.ask("DE", ASKED)
+    answer = chain.fetch_checked("DE", ASKED)
 
     assert time.monotonic() - started < 1.2
     assert answer.source_name == "good"

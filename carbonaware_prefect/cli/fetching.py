@@ -1,29 +1,25 @@
-"""From what the options say to a place, a source and its answer."""
+"""From what the options say to a place, a source and its forecast."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from carbonaware_prefect.cli.output import working
 from carbonaware_prefect.clouds.findings import Detection
-from carbonaware_prefect.clouds.places import Place, known_zones
+from carbonaware_prefect.clouds.places import Place
 from carbonaware_prefect.core import Forecast, Interval
-from carbonaware_prefect.delay.choice import Ask, find_place
 from carbonaware_prefect.errors import UnknownPlaceError
+from carbonaware_prefect.policies.given import given_in_call
+from carbonaware_prefect.policies.place import find_place
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources.base import Source, SourceInfo
+from carbonaware_prefect.sources.base import SourceInfo
 from carbonaware_prefect.sources.typical import TypicalSource, describe
 from carbonaware_prefect.sources.wiring.catalogue import entries, open_source
-from carbonaware_prefect.sources.wiring.chain import ChainSource
+from carbonaware_prefect.sources.wiring.chain import Check, fits
+from carbonaware_prefect.sources.wiring.coverage import check_zone
+from carbonaware_prefect.sources.wiring.fetch import fetch, needs_zone
 
-__all__ = ["Answered", "Wanted", "Where", "ask", "check_zone", "find"]
-
-_NEAR = 3
-
-Look = Callable[[Forecast], str | None]
-"""Says what is wrong with a forecast for the purpose at hand, or None."""
+__all__ = ["FetchedForecast", "Wanted", "Where", "fetch_wanted", "find"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +77,12 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class FetchedForecast:
     """A forecast, and what a person may want to know about it.
 
     Attributes:
         where: the place.
-        asked: the interval asked for.
+        interval: the time of interest.
         forecast: the answer.
         source: name of the source that gave it.
         info: whom to credit; None where the source does not say.
@@ -94,7 +90,7 @@ class Answered:
     """
 
     where: Where
-    asked: Interval
+    interval: Interval
     forecast: Forecast
     source: str
     info: SourceInfo | None
@@ -109,25 +105,31 @@ def find(
     Raises:
         UnknownPlaceError: (a ValueError) no such provider, region or zone.
     """
-    said = Ask(zone=wanted.zone, provider=wanted.provider, region=wanted.region)
+    options = given_in_call(
+        zone=wanted.zone, provider=wanted.provider, region=wanted.region
+    )
     with working("Looking where this runs ..."):
-        place, detection = find_place(said, settings, detect=detect)
+        place, detection = find_place(
+            options.over(settings.given()), detect=detect and settings.detect
+        )
     if place is None:
         by = "nobody"
-    elif said.names_a_place():
+    elif options.names_a_place():
         by = "options"
     else:
         by = "environment" if detection is None else "detection"
     return Where(place=place, said_by=by), detection
 
 
-def ask(wanted: Wanted, interval: Interval, *, look: Look | None = None) -> Answered:
+def fetch_wanted(
+    wanted: Wanted, interval: Interval, *, check: Check = fits
+) -> FetchedForecast:
     """The forecast of the wanted place by the wanted source.
 
     Args:
         wanted: what the options say.
         interval: the time of interest.
-        look: what else a forecast must stand, before a chain takes it for an answer.
+        check: what else a forecast must stand, before a chain takes it for an answer.
 
     Raises:
         InvalidInputError: (a ValueError) no such place or source, or no place at all.
@@ -135,12 +137,11 @@ def ask(wanted: Wanted, interval: Interval, *, look: Look | None = None) -> Answ
         SourceError: no source delivered.
     """
     settings = Settings.read()
-    source = open_source(wanted.source or settings.source, settings)
-    needs_zone = bool(getattr(source, "needs_zone", True))
-    where, detection = find(wanted, settings, detect=needs_zone)
+    source = open_source(wanted.source or settings.policy_fields["source"], settings)
+    where, detection = find(wanted, settings, detect=needs_zone(source))
     if where.zone is not None:
         check_zone(where.zone, settings, source)
-    elif needs_zone:
+    elif needs_zone(source):
         found = f" ({detection.sentence.rpartition('; ')[0]})" if detection else ""
         msg = (
             f"nobody said where{found}: give --zone, or --provider and --region, or set "
@@ -148,67 +149,17 @@ def ask(wanted: Wanted, interval: Interval, *, look: Look | None = None) -> Answ
         )
         raise UnknownPlaceError(msg)
     with working(f"Asking {source.name} ..."):
-        return _answer(source, where, interval, settings, look)
-
-
-def _answer(
-    source: Source,
-    where: Where,
-    interval: Interval,
-    settings: Settings,
-    look: Look | None,
-) -> Answered:
-    failures: tuple[Failure, ...] = ()
-    name = source.name
-    if isinstance(source, ChainSource):
-        more = {} if look is None else {"look": look}
-        answer = source.ask(where.zone, interval, **more)
-        forecast, name = answer.forecast, answer.source_name
-        failures = tuple(Failure(source=who, why=why) for who, why in answer.failures)
-    else:
-        forecast = source.fetch(where.zone, interval)
-    if where.place is None and forecast.zone is not None:
-        place = Place(provider=None, region=None, zone=forecast.zone)
+        answer = fetch(source, where.zone, interval, check=check)
+    if where.place is None and answer.forecast.zone is not None:
+        place = Place(provider=None, region=None, zone=answer.forecast.zone)
         where = Where(place=place, said_by="source")
     known = {entry.name: entry.info for entry in entries(settings)}
-    info = describe(where.zone) if name == TypicalSource.name else known.get(name)
-    return Answered(
+    name = answer.source_name
+    return FetchedForecast(
         where=where,
-        asked=interval,
-        forecast=forecast,
+        interval=interval,
+        forecast=answer.forecast,
         source=name,
-        info=info,
-        failures=failures,
+        info=describe(where.zone) if name == TypicalSource.name else known.get(name),
+        failures=tuple(Failure(source=who, why=why) for who, why in answer.failures),
     )
-
-
-def check_zone(zone: str, settings: Settings, source: Source | None = None) -> None:
-    """Refuse a zone that nothing could know.
-
-    A source whose account, server or file decides which zones it knows lets every zone
-    of the right form pass.
-
-    Raises:
-        UnknownPlaceError: (a ValueError) with the nearest known zones.
-    """
-    catalogue = {entry.name: entry for entry in entries(settings)}
-    known = {*known_zones()}
-    known.update(*(entry.info.zones or () for entry in catalogue.values()))
-    if zone in known:
-        return
-    names = _names(source)
-    if any(name not in catalogue or catalogue[name].covers(zone) for name in names):
-        return
-    near = get_close_matches(zone, sorted(known), n=_NEAR, cutoff=0.5)
-    nearest = f"nearest known: {', '.join(near)}; " if near else ""
-    msg = (
-        f"unknown zone {zone!r}; {nearest}`carbonaware-prefect zones` lists them all; "
-        "another zone needs a source that knows it, e.g. --source file:PATH"
-    )
-    raise UnknownPlaceError(msg)
-
-
-def _names(source: Source | None) -> tuple[str, ...]:
-    if isinstance(source, ChainSource):
-        return tuple(link.name for link in source.links if link.missing is None)
-    return () if source is None else (source.name,)

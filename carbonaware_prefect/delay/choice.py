@@ -7,6 +7,7 @@ now, because a fault must never cost a run.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -25,7 +26,9 @@ from carbonaware_prefect.policies.given import GivenPolicy
 from carbonaware_prefect.policies.place import find_place
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import Source
+from carbonaware_prefect.sources.typical import TypicalSource
 from carbonaware_prefect.sources.wiring.catalogue import open_source
+from carbonaware_prefect.sources.wiring.coverage import check_table, unknown_zone
 from carbonaware_prefect.sources.wiring.fetch import Fetched, fetch_for, needs_zone
 
 __all__ = ["checked", "choose", "consult", "policy_for"]
@@ -39,15 +42,25 @@ _REMEDY = (
 def checked(given: GivenPolicy) -> GivenPolicy:
     """``given``, if all of it is allowed.
 
+    A zone that nothing here knows is no error, since the work may have a source that
+    does: it is a `UserWarning` for whoever called the function that calls this.
+
     Raises:
         InvalidInputError: (a ValueError) a value out of its range.
-        UnknownPlaceError: (a ValueError) unknown or mismatched provider, region, zone.
+        UnknownPlaceError: (a ValueError) unknown or mismatched provider, region, zone;
+            typical days asked for, for a zone that has none.
         UnknownSourceError: (a ValueError) no source of that name.
     """
     given.policy()
-    given.place()
+    place, named = given.place(), given.fields.get("source")
     # Without settings: what runs elsewhere has other credentials, but the same names.
-    open_source(given.fields.get("source"), Settings.model_construct())
+    source = open_source(named, Settings.model_construct())
+    if place is None:
+        return given
+    if named is not None and isinstance(source, TypicalSource):
+        check_table(place.zone)
+    elif fault := unknown_zone(place.zone, source):
+        warnings.warn(fault, UserWarning, stacklevel=3)
     return given
 
 

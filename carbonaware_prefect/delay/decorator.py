@@ -115,10 +115,23 @@ def _wrap_async(call: Callable[..., Any], given: GivenPolicy) -> Callable[..., A
     if inspect.isasyncgenfunction(call):
 
         @functools.wraps(call)
-        async def generate(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+        async def generate(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
             await delay_async(given)
-            async for item in call(*args, **kwargs):
-                yield item
+            stream = call(*args, **kwargs)
+            try:
+                item = await anext(stream)
+                while True:
+                    try:
+                        sent = yield item
+                    except GeneratorExit:  # noqa: PERF203  any step may be the last
+                        await stream.aclose()
+                        raise
+                    except BaseException as error:  # noqa: BLE001  it is the caller's
+                        item = await stream.athrow(error)
+                    else:
+                        item = await stream.asend(sent)
+            except StopAsyncIteration:
+                return
 
         return generate
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import warnings
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from carbonaware_prefect import (
     carbonaware_delay_task,
 )
 from carbonaware_prefect.core import Forecast, Interval, Reason, Signal
-from carbonaware_prefect.delay.choice import choose
+from carbonaware_prefect.delay.choice import checked, choose
 from carbonaware_prefect.errors import (
     InvalidInputError,
     SourceUnreachableError,
@@ -43,6 +45,13 @@ def dipping(at: datetime = NOON + 2 * HOUR) -> Forecast:
         end=NOON + 48 * HOUR,
         source="test",
     )
+
+
+DOORS: list[Callable[..., Any]] = [
+    carbonaware_delay,
+    carbonaware_delay_decorator,
+    carbonaware_delay_task,
+]
 
 
 class Broken:
@@ -74,21 +83,57 @@ class Broken:
         ({"source": 7}, UnknownSourceError, ["7"]),
     ],
 )
-@pytest.mark.parametrize("door", ["delay", "decorator", "task"])
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_bad_input_is_an_error_where_it_is_written(
-    door: str, given: dict[str, Any], error: type[Exception], words: list[str]
+    door: Callable[..., Any],
+    given: dict[str, Any],
+    error: type[Exception],
+    words: list[str],
 ) -> None:
     """Every door refuses bad input at definition, naming it and what is allowed."""
-    doors = {
-        "delay": carbonaware_delay,
-        "decorator": carbonaware_delay_decorator,
-        "task": carbonaware_delay_task,
-    }
     with pytest.raises(error) as caught:
-        doors[door](**given)
+        door(**given)
     assert isinstance(caught.value, ValueError)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place", [{"zone": "IS"}, {"provider": "aws", "region": "sa-east-1"}]
+)
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_typical_days_of_a_zone_that_has_none(
+    door: Callable[..., Any], place: dict[str, str]
+) -> None:
+    """Asked for by name they are an error at definition, with the nearest that exist."""
+    with pytest.raises(UnknownPlaceError, match=r"has no table .* nearest with one: [A-Z]"):
+        door(source="typical", **place)
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_zone_that_nothing_here_knows(door: Callable[..., Any]) -> None:
+    """A well-formed zone may be known to a source elsewhere, so it is a warning."""
+    with pytest.warns(UserWarning, match="unknown zone 'DE-X'; nearest known: DE") as seen:
+        door(zone="DE-X", window=timedelta(microseconds=1))
+
+    assert seen[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"zone": "FR"},
+        {"zone": "CAISO_NORTH"},
+        {"zone": "XX-NEW", "source": "electricity_maps,typical"},
+        {"zone": "XX-NEW", "source": "file:forecast.csv"},
+        {"zone": "XX-NEW", "source": Broken(OSError())},
+    ],
+)
+def test_a_zone_that_a_named_source_may_know(given: dict[str, Any]) -> None:
+    """No warning where a source decides by itself which zones it knows."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert checked(given_in_call(**given))
 
 
 def test_the_cleanest_slot_is_chosen() -> None:

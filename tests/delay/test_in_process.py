@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -132,6 +132,53 @@ def test_generators_stay_generators() -> None:
     assert inspect.isasyncgenfunction(acount)
     assert list(count()) == [1, 2]
     assert asyncio.run(collect()) == [1, 2]
+
+
+def test_an_async_generator_is_spoken_to_through_the_decorator() -> None:
+    """What is sent, thrown or closed reaches the generator, and its answers come back."""
+    heard: list[object] = []
+
+    @carbonaware_delay_decorator(timedelta(microseconds=1), zone="DE")
+    async def talk() -> AsyncGenerator[str, object]:
+        try:
+            heard.append((yield "first"))
+            try:
+                yield "second"
+            except KeyError as error:
+                heard.append(error)
+                yield "recovered"
+        finally:
+            heard.append("closed")
+
+    async def main() -> list[str]:
+        stream, thrown = talk(), KeyError("thrown")
+        said = [await anext(stream), await stream.asend("sent")]
+        said.append(await stream.athrow(thrown))
+        assert heard == ["sent", thrown]
+        await stream.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
+        return said
+
+    assert asyncio.run(main()) == ["first", "second", "recovered"]
+    assert heard[2:] == ["closed"]
+
+
+def test_what_an_async_generator_does_not_catch_comes_back() -> None:
+    """An exception that the generator lets through ends it, as without the decorator."""
+
+    @carbonaware_delay_decorator(timedelta(microseconds=1), zone="DE")
+    async def talk() -> AsyncGenerator[int, None]:
+        yield 1
+
+    async def main() -> None:
+        stream = talk()
+        await anext(stream)
+        with pytest.raises(ZeroDivisionError):
+            await stream.athrow(ZeroDivisionError())
+        assert [number async for number in stream] == []
+
+    asyncio.run(main())
 
 
 def test_decorator_without_parentheses_says_so() -> None:

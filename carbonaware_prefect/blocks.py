@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from prefect import Task
@@ -33,11 +33,15 @@ _LOGO = HttpUrl(
     "https://raw.githubusercontent.com/PrefectHQ/prefect/420d0d6a78bb6df1fc18bcf188fdad43c1d22ea9/assets/block-logos/"
     "secret.png"
 )
-_DOCUMENTATION = HttpUrl("https://docs.prefect.io/v3/concepts/blocks")
+# As in pyproject.toml.
+_DOCUMENTATION = HttpUrl("https://carbonaware-prefect.readthedocs.io")
 
 
-class _SourceBlock(CredentialsBlock):
-    """What the blocks of forecast sources share."""
+class _SourceBlock(CredentialsBlock, ABC):
+    """What the blocks of forecast sources share.
+
+    That it is abstract itself keeps Prefect from registering it.
+    """
 
     _source_name: ClassVar[str]
 

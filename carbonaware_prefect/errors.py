@@ -16,7 +16,9 @@
     │   ├── SourceUnreachableError                  no answer in time
     │   ├── SourceMalformedError                    an answer that makes no sense
     │   └── SourcesFailedError                      all of a chain; carries ``failures``
-    └── RescheduleError              (RuntimeError) the run cannot be put back to Scheduled
+    ├── RescheduleError              (RuntimeError) the run cannot be put back to Scheduled
+    │   └── MoveRefusedError                        the server would not; carries ``state``
+    └── DemoFailedError                             the demo did not show what it promises
 
 A class exists for each thing a caller can *do* differently. Messages say what was
 asked, what was found and what to try; none ever holds a secret.
@@ -26,10 +28,12 @@ from __future__ import annotations
 
 __all__ = [
     "CarbonAwareError",
+    "DemoFailedError",
     "ForecastFileError",
     "InvalidForecastError",
     "InvalidInputError",
     "InvalidSettingError",
+    "MoveRefusedError",
     "NoForecastError",
     "NoSlotError",
     "RescheduleError",
@@ -125,3 +129,22 @@ class SourcesFailedError(SourceError):
 
 class RescheduleError(CarbonAwareError, RuntimeError):
     """``wait="reschedule"`` was asked for where the run cannot be put back."""
+
+
+class MoveRefusedError(RescheduleError):
+    """The server answered, and the run is not where we wanted to put it.
+
+    ``state`` is the one that the run is in instead; None when the answer holds none.
+    """
+
+    def __init__(self, message: str, state: object = None) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class DemoFailedError(CarbonAwareError):
+    """Something that the demo shows did not hold; ``detail`` is the end of a log."""
+
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        super().__init__(message)
+        self.detail = detail

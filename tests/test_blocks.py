@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,8 +65,9 @@ def test_importing_the_root_loads_no_prefect() -> None:
     assert done.stdout.strip() == "False"
 
 
-def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path) -> None:
-    """`prefect block register -m carbonaware_prefect` lists all of them."""
+@pytest.mark.parametrize("module", ["carbonaware_prefect", "carbonaware_prefect.blocks"])
+def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path, module: str) -> None:
+    """`prefect block register -m` lists all of them, and nothing else of the module."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
@@ -77,7 +79,7 @@ def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path) -> None:
         "COLUMNS": "200",
     }
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "block", "register", "-m", "carbonaware_prefect"],
+        [sys.executable, "-m", "prefect", "block", "register", "-m", module],
         capture_output=True,
         text=True,
         env=environment,
@@ -86,8 +88,18 @@ def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+    listed = re.findall(r"^│ (.+?) +│$", done.stdout, re.MULTILINE)
+    assert sorted(str(block._block_type_name) for block in BLOCKS) == sorted(listed)
+
+
+def test_each_block_links_to_our_documentation() -> None:
+    """The link that Prefect shows is the one that the package names."""
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.search(r'^Documentation = "(.+)"$', text, re.MULTILINE)
+
+    assert named is not None
     for block in BLOCKS:
-        assert str(block._block_type_name) in done.stdout
+        assert str(block._documentation_url).rstrip("/") == named[1]
 
 
 @pytest.fixture

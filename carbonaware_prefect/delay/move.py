@@ -13,6 +13,7 @@ from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Policy, Slot
 from carbonaware_prefect.delay.in_process import logger_here, wait_until
 from carbonaware_prefect.delay.leave import Departure
+from carbonaware_prefect.errors import InvalidInputError, MoveRefusedError
 from carbonaware_prefect.labels import labels_for
 from carbonaware_prefect.prefect_edge import engine, flow_runs
 
@@ -58,7 +59,7 @@ class Mover:
     ) -> None:
         if context.flow_run is None or decision.slot is None:
             msg = "a move needs a flow run and a slot"
-            raise ValueError(msg)
+            raise InvalidInputError(msg)
         self._context = context
         self._flow_run = context.flow_run
         self._decision = decision
@@ -139,9 +140,9 @@ class Mover:
                     message=self._decision.sentence,
                     labels=labels,
                 )
-        except flow_runs.MoveRefusedError as error:
-            self.fault = str(error)
-            departure.cancelled = error.state is not None and error.state.type in {
+        except MoveRefusedError as error:
+            self.fault, state = str(error), error.state
+            departure.cancelled = isinstance(state, State) and state.type in {
                 StateType.CANCELLING,
                 StateType.CANCELLED,
             }

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from carbonaware_prefect.demo.waiting import DemoFailedError
+from carbonaware_prefect.errors import DemoFailedError
 
 __all__ = ["Api", "FlowRun", "State"]
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from carbonaware_prefect.demo.api import State
-from carbonaware_prefect.demo.waiting import DemoFailedError
 from carbonaware_prefect.demo.watch import Stay
+from carbonaware_prefect.errors import DemoFailedError
 
 __all__ = ["Measurements", "measure"]
 

@@ -10,7 +10,7 @@ from carbonaware_prefect.demo.measure import Measurements
 from carbonaware_prefect.demo.show import Show, show_on
 from carbonaware_prefect.demo.stage import Stage
 from carbonaware_prefect.demo.story import play
-from carbonaware_prefect.demo.waiting import DemoFailedError
+from carbonaware_prefect.errors import DemoFailedError
 
 __all__ = ["Outcome", "perform"]
 

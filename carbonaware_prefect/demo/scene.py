@@ -9,8 +9,9 @@ from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.demo.api import FlowRun
 from carbonaware_prefect.demo.show import Actor, Show
 from carbonaware_prefect.demo.stage import Stage
-from carbonaware_prefect.demo.waiting import DemoFailedError, until
+from carbonaware_prefect.demo.waiting import until
 from carbonaware_prefect.demo.watch import Watch
+from carbonaware_prefect.errors import DemoFailedError
 
 __all__ = ["Scene", "must"]
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from carbonaware_prefect.demo.api import Api
 from carbonaware_prefect.demo.interrupts import Interrupts
 from carbonaware_prefect.demo.processes import Child, end_all, python
-from carbonaware_prefect.demo.waiting import DemoFailedError, until
+from carbonaware_prefect.demo.waiting import until
+from carbonaware_prefect.errors import DemoFailedError
 
 __all__ = ["POOL", "PREFETCH_SECONDS", "Stage"]
 

@@ -6,19 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from carbonaware_prefect.errors import CarbonAwareError
+from carbonaware_prefect.errors import DemoFailedError
 
-__all__ = ["DemoFailedError", "until"]
+__all__ = ["until"]
 
 T = TypeVar("T")
-
-
-class DemoFailedError(CarbonAwareError):
-    """Something that the demo shows did not hold; ``detail`` is the end of a log."""
-
-    def __init__(self, message: str, *, detail: str = "") -> None:
-        super().__init__(message)
-        self.detail = detail
 
 
 def until(

@@ -57,8 +57,8 @@ def parse_duration(text: str) -> timedelta:
     """A duration from ``PT6H``, ``6h``, ``90m`` or ``1h30m``.
 
     Raises:
-        ValueError: it is none of these, or longer than a year. A bare number is refused:
-            nobody can tell whether it means minutes or hours.
+        InvalidSettingError: (a ValueError) it is none of these, or longer than a year.
+            A bare number is refused: nobody can tell minutes from hours.
     """
     stripped = text.strip()
     short = _SHORT.fullmatch(stripped.lower())
@@ -77,16 +77,16 @@ def parse_duration(text: str) -> timedelta:
         return duration
     if duration is not None:
         msg = f"{text!r} is more than a year; write e.g. PT6H, 6h, 90m or 1h30m"
-        raise ValueError(msg)
+        raise InvalidSettingError(msg)
     msg = f"{text!r} is no duration; write e.g. PT6H, 6h, 90m or 1h30m"
-    raise ValueError(msg)
+    raise InvalidSettingError(msg)
 
 
 def parse_bound(text: str) -> time | timedelta:
     """A time of day (``07:00``), or a time from the nominal start (``PT6H``, ``6h``).
 
     Raises:
-        ValueError: it is neither.
+        InvalidSettingError: (a ValueError) it is neither.
     """
     clock = _CLOCK.fullmatch(text.strip())
     if clock:
@@ -95,26 +95,26 @@ def parse_bound(text: str) -> time | timedelta:
         return parse_duration(text)
     except ValueError:
         msg = f"{text!r} is no time; write a time of day, e.g. 07:00, or a time from the "
-        raise ValueError(msg + "nominal start, e.g. PT6H") from None
+        raise InvalidSettingError(msg + "nominal start, e.g. PT6H") from None
 
 
 def parse_hours(text: str) -> tuple[Hours, ...]:
     """Hours of the day: ``08:00-18:00``, several with commas, also across midnight.
 
     Raises:
-        ValueError: something else.
+        InvalidSettingError: (a ValueError) something else.
     """
     found = []
     for part in text.split(","):
         ends = [_CLOCK.fullmatch(end.strip()) for end in part.split("-")]
         if len(ends) != 2 or not all(ends):  # noqa: PLR2004
             msg = f"{part.strip()!r} is no range of hours; write e.g. 08:00-18:00"
-            raise ValueError(msg)
+            raise InvalidSettingError(msg)
         start, end = (_time(clock) for clock in ends if clock)
         try:
             found.append(Hours(start, end))
         except InvalidInputError as error:
-            raise ValueError(str(error)) from None
+            raise InvalidSettingError(str(error)) from None
     return tuple(found)
 
 
@@ -122,13 +122,13 @@ def parse_time_zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name.
 
     Raises:
-        ValueError: there is none of that name.
+        InvalidSettingError: (a ValueError) there is none of that name.
     """
     try:
         return ZoneInfo(name.strip())
     except (KeyError, ValueError, OSError):
         msg = f"{name!r} is no time zone; write an IANA name, e.g. Europe/Berlin or UTC"
-        raise ValueError(msg) from None
+        raise InvalidSettingError(msg) from None
 
 
 def _time(clock: re.Match[str]) -> time:
@@ -143,7 +143,7 @@ def _share(value: Any) -> Any:
     share = _SHARE.fullmatch(value.strip())
     if not share:
         msg = f"{value!r} is no share; write e.g. 0.02 or 2%"
-        raise ValueError(msg)
+        raise InvalidSettingError(msg)
     return float(share["number"]) / (100 if share["percent"] else 1)
 
 

@@ -17,6 +17,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Scheduled
 
 from carbonaware_prefect.core import Decision
+from carbonaware_prefect.errors import MoveRefusedError
 from carbonaware_prefect.labels import (
     Label,
     Plan,
@@ -29,7 +30,6 @@ from carbonaware_prefect.prefect_edge.engine import cancel_requested
 __all__ = [
     "BUSY",
     "EARLY",
-    "MoveRefusedError",
     "accepted_move",
     "brief_client",
     "is_busy",
@@ -52,15 +52,6 @@ BUSY = frozenset(
     }
 )
 """What a server, or a gateway before it, answers that has no time for a request now."""
-
-
-class MoveRefusedError(Exception):
-    """The server answered, and the run is not where we wanted to put it."""
-
-    def __init__(self, state: State[Any] | None, reason: str) -> None:
-        name = "unknown" if state is None else state.name
-        super().__init__(f"the server refused ({reason}); the run is {name}")
-        self.state = state
 
 
 @contextmanager
@@ -120,7 +111,10 @@ def move(
     if result.status == SetStateStatus.ACCEPT and is_move(state, start):
         assert state is not None  # noqa: S101  is_move() has looked
         return state
-    raise MoveRefusedError(state, str(getattr(result.details, "reason", result.status)))
+    reason = getattr(result.details, "reason", result.status)
+    name = "unknown" if state is None else state.name
+    msg = f"the server refused ({reason}); the run is {name}"
+    raise MoveRefusedError(msg, state)
 
 
 def is_busy(error: Exception) -> bool:

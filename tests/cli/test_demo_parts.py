@@ -22,8 +22,9 @@ from carbonaware_prefect.demo.interrupts import InterruptedDemo, Interrupts
 from carbonaware_prefect.demo.measure import measure
 from carbonaware_prefect.demo.processes import end_all, living
 from carbonaware_prefect.demo.show import show_on
-from carbonaware_prefect.demo.waiting import DemoFailedError, until
+from carbonaware_prefect.demo.waiting import until
 from carbonaware_prefect.demo.watch import RUN_VARIABLE, Stay, Watch
+from carbonaware_prefect.errors import DemoFailedError
 from carbonaware_prefect.sources.file import FileSource
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)

@@ -65,33 +65,6 @@ def test_importing_the_root_loads_no_prefect() -> None:
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("module", ["carbonaware_prefect", "carbonaware_prefect.blocks"])
-def test_prefect_registers_the_blocks_of_the_package(tmp_path: Path, module: str) -> None:
-    """`prefect block register -m` lists all of them, and nothing else of the module."""
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "HOME": str(tmp_path),
-        "PREFECT_HOME": str(tmp_path),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PYTHONPATH": str(Path(carbonaware_prefect.__file__).parents[1]),
-        "NO_PROXY": "*",
-        "COLUMNS": "200",
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "block", "register", "-m", module],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=150,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    listed = re.findall(r"^│ (.+?) +│$", done.stdout, re.MULTILINE)
-    assert sorted(str(block._block_type_name) for block in BLOCKS) == sorted(listed)
-
-
 def test_each_block_links_to_our_documentation() -> None:
     """The link that Prefect shows is the one that the package names."""
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")

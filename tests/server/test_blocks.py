@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.prefect_server.server import Server
 
@@ -18,7 +21,7 @@ key = ElectricityMapsCredentials.load("mine")
 CarbonPolicy(zone="DE", window=timedelta(hours=3), credentials=key).save("nightly")
 policy = CarbonPolicy.load("nightly")
 assert policy.credentials.key.get_secret_value() == "secret-value"
-print(policy._said()["source"].name, policy.window)
+print(policy._given().fields["source"].name, policy.window)
 print(policy.delay_task().name)
 print(policy)
 """
@@ -44,3 +47,24 @@ def test_a_policy_with_credentials_survives_the_server(
         "carbonaware-delay",
     ]
     assert "secret-value" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["carbonaware_prefect", "carbonaware_prefect.blocks"])
+def test_prefect_registers_the_blocks_of_the_package(server: Server, module: str) -> None:
+    """`prefect block register -m` lists all of them, and nothing else of the module."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "block", "register", "-m", module],
+        env=server.environment(COLUMNS="200"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    listed = re.findall(r"^│ (.+?) +│$", done.stdout, re.MULTILINE)
+    assert sorted(listed) == [
+        "Carbon Aware SDK Server",
+        "Carbon Policy",
+        "Electricity Maps Credentials",
+        "WattTime Credentials",
+    ]

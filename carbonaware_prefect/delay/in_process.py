@@ -20,6 +20,7 @@ from typing_extensions import Unpack
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Decision, Reason, run_now
 from carbonaware_prefect.delay.choice import checked, choose, policy_for
+from carbonaware_prefect.delay.rehearsal import rehearsal_here
 from carbonaware_prefect.policies.fields import (
     DEFAULT_DURATION,
     DEFAULT_WINDOW,
@@ -92,9 +93,9 @@ def carbonaware_delay(
 
 def delay(given: GivenPolicy) -> Decision:
     """Decide now, say so in the log, and wait in this thread."""
-    decision, logger = _begin(given)
-    if decision.wait and decision.slot is not None:
-        wait_until(decision.slot.start, stop=_stop_check())
+    decision, until, logger = _begin(given)
+    if until is not None:
+        wait_until(until, stop=_stop_check())
         _woken(logger)
     return decision
 
@@ -102,10 +103,10 @@ def delay(given: GivenPolicy) -> Decision:
 async def delay_async(given: GivenPolicy) -> Decision:
     """Decide now, say so in the log, and wait without blocking the event loop."""
     # A source may use the network, so that too happens beside the loop.
-    decision, logger = await asyncio.to_thread(_begin, given)
-    if decision.wait and decision.slot is not None:
+    decision, until, logger = await asyncio.to_thread(_begin, given)
+    if until is not None:
         # No event tells of a changed clock, so look again and again.
-        while (remaining := _remaining(decision.slot.start)) > 0:  # noqa: ASYNC110
+        while (remaining := _remaining(until)) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(remaining, _TICK))
         _woken(logger)
     return decision
@@ -126,8 +127,11 @@ def _remaining(moment: datetime) -> float:
     return (moment - utc_now()).total_seconds()
 
 
-def _begin(given: GivenPolicy) -> tuple[Decision, Logger]:
-    now = utc_now()
+def _begin(given: GivenPolicy) -> tuple[Decision, datetime | None, Logger]:
+    """The decision, and until when to wait for it; None for not at all."""
+    rehearsal = rehearsal_here()
+    now = utc_now() if rehearsal is None else rehearsal.now()
+    given = given if rehearsal is None else rehearsal.given(given)
     logger = logger_here()
     read = _settings_reader(logger)
     decision = _placed_already(given, now, read) or choose(
@@ -135,7 +139,11 @@ def _begin(given: GivenPolicy) -> tuple[Decision, Logger]:
     )
     log_decision(logger, decision)
     _record(decision, now, logger)
-    return decision, logger
+    if rehearsal is not None:
+        rehearsal.decisions.append(decision)
+        return decision, None, logger
+    until = decision.slot.start if decision.wait and decision.slot is not None else None
+    return decision, until, logger
 
 
 def log_decision(logger: Logger, decision: Decision) -> None:

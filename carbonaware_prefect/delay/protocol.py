@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from typing import Literal
@@ -29,6 +29,7 @@ from carbonaware_prefect.delay.in_process import (
 )
 from carbonaware_prefect.delay.keys import call_key
 from carbonaware_prefect.delay.move import Mover, shortest_move
+from carbonaware_prefect.delay.rehearsal import Rehearsal, rehearsal_here
 from carbonaware_prefect.delay.run_settings import read_settings, time_zone_of
 from carbonaware_prefect.errors import RescheduleError
 from carbonaware_prefect.labels import (
@@ -99,6 +100,11 @@ def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decisi
         RescheduleError: ``wait="reschedule"`` where the run cannot be moved.
     """
     call = Call.here(given, key)
+    rehearsal = rehearsal_here()
+    return _delay(call, wait) if rehearsal is None else _rehearse(call, rehearsal)
+
+
+def _delay(call: Call, wait: Wait) -> Decision:
     with _turn:
         if wait == "reschedule" and (obstacle := _obstacle(call, wait)) is not None:
             # Also when nothing is to wait for: an error that comes some days only is worse.
@@ -114,7 +120,7 @@ def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decisi
             if engine.is_leaving(call.context):
                 # Another delay task of this run has moved it meanwhile.
                 return decision
-            shortest = shortest_move(policy_for(given, call.read))
+            shortest = shortest_move(policy_for(call.given, call.read))
             if decision.slot.start - now < shortest:
                 obstacle = "the slot is so near that moving the run is not worth it"
             else:
@@ -137,6 +143,16 @@ def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decisi
         # The server had accepted the move after all; the process ends.
         return decision
     call.logger.info("The slot is here: going on.")
+    return decision
+
+
+def _rehearse(call: Call, rehearsal: Rehearsal) -> Decision:
+    """Decide for a user's test, and leave the decision without moving or waiting."""
+    now = rehearsal.now()
+    decision = _choose(replace(call, given=rehearsal.given(call.given)), now)
+    log_decision(call.logger, decision)
+    _record(call, decision, now, moves=0, waits_here=True)
+    rehearsal.decisions.append(decision)
     return decision
 
 

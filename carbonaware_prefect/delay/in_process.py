@@ -11,7 +11,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +135,7 @@ def _begin(given: GivenPolicy) -> tuple[Decision, datetime | None, Logger]:
     logger = logger_here()
     read = _settings_reader(logger)
     decision = _placed_already(given, now, read) or choose(
-        given, nominal_start=now, now=now, log=logger.info, read=read
+        given, nominal_start=now, now=now, log=logger.info, read=read, time_zone=_time_zone
     )
     log_decision(logger, decision)
     _record(decision, now, logger)
@@ -200,6 +200,19 @@ def _settings_reader(logger: Logger) -> Callable[[], Settings]:
     from carbonaware_prefect.delay.run_settings import read_settings
 
     return partial(read_settings, logger.warning)
+
+
+def _time_zone() -> tzinfo | None:
+    """The time zone of the schedule of the run around this call."""
+    if not _inside_a_run():
+        return None
+    from carbonaware_prefect.delay.run_settings import time_zone_of
+    from carbonaware_prefect.prefect_edge.flow_runs import deployed_run
+
+    try:
+        return time_zone_of(deployed_run())
+    except Exception:  # noqa: BLE001  no fault of the API may cost a run
+        return None
 
 
 def _stop_check() -> Callable[[], None] | None:

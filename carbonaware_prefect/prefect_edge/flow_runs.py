@@ -32,6 +32,7 @@ __all__ = [
     "EARLY",
     "accepted_move",
     "brief_client",
+    "deployed_run",
     "is_busy",
     "move",
     "plan_of_this_run",
@@ -173,6 +174,32 @@ def stop_if_cancelled() -> None:
     if cancel_requested(context, task_context.task_run.id):
         msg = "cancelled while waiting for cleaner electricity"
         raise CancelledRun(msg)
+
+
+def deployed_run() -> FlowRun | None:
+    """The flow run that this process was started for, seen from wherever it is now.
+
+    That is the run itself, or the one above its sub-flows and tasks.
+
+    Returns:
+        None outside of a run.
+
+    Raises:
+        httpx.HTTPError and others: a run that has to be read cannot be.
+    """
+    context, task_context = FlowRunContext.get(), TaskRunContext.get()
+    run = None if context is None else context.flow_run
+    if run is not None and (run.deployment_id or run.parent_task_run_id is None):
+        return run
+    with brief_client() as client:
+        if run is None and task_context is not None:
+            # In a process of a task runner.
+            flow_run_id = task_context.task_run.flow_run_id
+            run = None if flow_run_id is None else client.read_flow_run(flow_run_id)
+        while run is not None and run.parent_task_run_id is not None:
+            above = client.read_task_run(run.parent_task_run_id).flow_run_id
+            run = None if above is None else client.read_flow_run(above)
+    return run
 
 
 def plan_of_this_run() -> Plan | None:

@@ -30,10 +30,14 @@ def to_utc(moment: object, name: str) -> datetime:
         )
         raise InvalidInputError(msg)
     try:
-        return moment.astimezone(timezone.utc)
+        utc = moment.astimezone(timezone.utc)
     except OverflowError:
         msg = f"{name} is out of range in UTC: {moment.isoformat()}"
         raise InvalidInputError(msg) from None
+    if type(utc) is datetime:
+        return utc
+    # Other libraries' datetimes (pendulum's, pandas') have an arithmetic of their own.
+    return datetime.combine(utc.date(), utc.time(), timezone.utc)
 
 
 def to_microseconds(span: datetime | timedelta) -> int:

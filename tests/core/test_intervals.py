@@ -43,6 +43,26 @@ def test_any_zone_becomes_utc() -> None:
     assert moment.tzinfo is UTC
 
 
+class Stranger(datetime):
+    """A library's datetime, whose arithmetic forgets the time zone, as pendulum's may."""
+
+    def __add__(self, span: timedelta) -> Stranger:
+        moment = super().__add__(span)
+        return Stranger.combine(moment.date(), moment.time())
+
+
+def test_datetimes_of_other_libraries_become_plain_ones() -> None:
+    """Nothing inside the package meets an arithmetic of another kind."""
+    stranger = Stranger(2026, 6, 1, 14, 0, 0, 7, tzinfo=BERLIN)
+
+    moment = to_utc(stranger, "start")
+
+    assert (stranger + HOUR).tzinfo is None
+    assert moment == stranger
+    assert type(moment) is datetime
+    assert moment + HOUR == NOON + HOUR + timedelta(microseconds=7)
+
+
 def test_naive_datetime_is_refused() -> None:
     """A naive datetime is refused, with its name and what to do."""
     with pytest.raises(InvalidInputError) as caught:

@@ -90,6 +90,8 @@ def fill(world: World, folder: Path) -> None:
                     "CARBONAWARE_SOURCE": f"file:{files[i < MOVING]}",
                     "CARBONAWARE_ZONE": "DE",
                     "CARBONAWARE_DURATION": "30m",
+                    # As many moves as there can be.
+                    "CARBONAWARE_OVERTAKE": "1",
                 }
             },
             schedules=[

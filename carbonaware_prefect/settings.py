@@ -55,6 +55,8 @@ class Settings(PolicyModel, BaseSettings):
     Attributes:
         zone_limit: ``CARBONAWARE_ZONE_LIMIT``, runs at a time in each zone, ``20`` or
             ``DE=20,FR=10``; for the planner.
+        pool_limit: ``CARBONAWARE_POOL_LIMIT``, runs at a time in work pools,
+            ``my-pool=4``, where only their workers know; for the planner.
         planner_horizon: ``CARBONAWARE_PLANNER_HORIZON``, how far ahead it looks.
         planner_interval: ``CARBONAWARE_PLANNER_INTERVAL``, time between its passes.
         source_timeout: ``CARBONAWARE_SOURCE_TIMEOUT``, time for all sources together.
@@ -74,6 +76,7 @@ class Settings(PolicyModel, BaseSettings):
     )
 
     zone_limit: Text = None
+    pool_limit: Text = None
     planner_horizon: Positive = timedelta(hours=36)
     planner_interval: Positive = timedelta(minutes=5)
     source_timeout: Positive = timedelta(seconds=10)

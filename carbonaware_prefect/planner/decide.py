@@ -125,14 +125,21 @@ def _moved(run: Upcoming) -> bool:
     return run.start_owner is StartOwner.PLANNER
 
 
+def _misplaced(candidate: Candidate) -> bool:
+    """Whether a moved run is where its policy and its schedule do not allow it any more."""
+    return not candidate.request.allows(candidate.run.start, within=SAME)
+
+
 def _kept(candidate: Candidate, soonest: datetime) -> Choice | None:
     """The choice to keep a run that was moved before, when no move of it can pay."""
     run = candidate.run
     if not _moved(run):
         return None
+    best = _best_alone(candidate, soonest)
+    if best is not None and _misplaced(candidate):
+        return None
     if run.moves >= candidate.settings.policy_fields["max_moves"]:
         return _stay(candidate, "moved_often_enough", f"it was moved {run.moves} times")
-    best = _best_alone(candidate, soonest)
     gain = None if best is None else _gain(candidate, best)
     if best is None or (
         gain is not None and gain < candidate.settings.policy_fields["replan_gain"]
@@ -188,7 +195,7 @@ def _choice(
     decision = conclude(request, candidate.forecast, slot, now)
     if decision.slot is None:
         return _as_is(candidate, decision)
-    if _moved(run):
+    if _moved(run) and not _misplaced(candidate):
         gain = _gain(candidate, decision.slot)
         if gain is not None and gain < candidate.settings.policy_fields["replan_gain"]:
             return _stay(

@@ -24,8 +24,9 @@ from carbonaware_prefect.planner.decide import (
     left_alone,
 )
 from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
-from carbonaware_prefect.planner.limits import Limits, parse_zone_limit
+from carbonaware_prefect.planner.limits import Limits, parse_limits
 from carbonaware_prefect.planner.moves import Move, carry_out
+from carbonaware_prefect.planner.order import Order
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
 from carbonaware_prefect.planner.repair.ledger import read_ledger
 from carbonaware_prefect.planner.repair.repairs import Repairs
@@ -80,7 +81,8 @@ async def one_pass(
     """
     clock = asyncio.get_running_loop()
     begun, calls, api_seconds = clock.time(), api.calls, api.seconds
-    zones = parse_zone_limit(settings.zone_limit)
+    zones = parse_limits(settings.zone_limit, "CARBONAWARE_ZONE_LIMIT")
+    pools = parse_limits(settings.pool_limit, "CARBONAWARE_POOL_LIMIT")
     world = await _read(api, settings)
     ahead = timedelta(seconds=PREFECT_WORKER_PREFETCH_SECONDS.value()) + _MARGIN
     ledger = await read_ledger(api)
@@ -91,7 +93,7 @@ async def one_pass(
         world,
         runs=tuple(run for run in world.runs if run.id not in repairs.started_already),
     )
-    limits = Limits(world.deployments, world.pools, zones)
+    limits = Limits(world.deployments, world.pools, own_zones=zones, own_pools=pools)
     outcomes, choices = await _decide(api, settings, known, limits, ahead)
     moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
     if not dry_run:
@@ -137,6 +139,7 @@ async def _decide(
     outcomes: list[Outcome] = []
     needs: list[tuple[Upcoming, RunPolicy, Need]] = []
     occupied: list[tuple[Upcoming, RunPolicy]] = []
+    order = Order(world.runs, world.deployments)
     for run in world.runs:
         terms = await policies.of(run)
         why = left_alone(run, terms.settings or settings, world.now)
@@ -147,7 +150,9 @@ async def _decide(
             occupied.append((run, terms))
         elif terms.policy is not None and terms.settings is not None:
             zone = schedule_zone(world.deployments[run.deployment], run.schedule)
-            request = terms.policy.bind(run.nominal_start, zone)
+            overtake = terms.settings.policy_fields["overtake"]
+            neighbours = None if overtake else order.of(run)
+            request = terms.policy.bind(run.nominal_start, zone, neighbours=neighbours)
             needs.append((run, terms, Need(request=request, settings=terms.settings)))
     found = await fetch_all([need for _, _, need in needs], world.now)
     candidates: list[Candidate] = []

@@ -144,8 +144,7 @@ class PolicyOptions(TypedDict, total=False):
             TimeBound,
             None,
             _ALL,
-            "last allowed start: a time of day, `05:00`, or a time from the nominal "
-            "start, `5h`",
+            "last allowed start: a time of day, `05:00`, or a time from the due time, `5h`",
         ),
     ]
     finish_by: Annotated[
@@ -197,7 +196,7 @@ class SettingFields(TypedDict, total=False):
             NotNegative,
             timedelta(0),
             _PLACES | Giver.BLOCK,
-            "how long before its nominal start a run may start (planner)",
+            "how long before its due time a run may start (planner)",
         ),
     ]
     policy: Annotated[
@@ -226,6 +225,16 @@ class SettingFields(TypedDict, total=False):
             _PLACES,
             "a run that starts so soon is left alone (planner)",
             "10 min",
+        ),
+    ]
+    overtake: Annotated[
+        bool,
+        PolicyField(
+            bool,
+            False,
+            _PLACES | Giver.BLOCK,
+            "whether a run may start after the next run of its schedule is due",
+            "`false`",
         ),
     ]
     allow_typical: Annotated[

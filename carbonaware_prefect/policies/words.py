@@ -83,7 +83,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_bound(text: str) -> time | timedelta:
-    """A time of day (``07:00``), or a time from the nominal start (``PT6H``, ``6h``).
+    """A time of day (``07:00``), or a time from the due time (``PT6H``, ``6h``).
 
     Raises:
         InvalidSettingError: (a ValueError) it is neither.
@@ -95,7 +95,7 @@ def parse_bound(text: str) -> time | timedelta:
         return parse_duration(text)
     except ValueError:
         msg = f"{text!r} is no time; write a time of day, e.g. 07:00, or a time from the "
-        raise InvalidSettingError(msg + "nominal start, e.g. PT6H") from None
+        raise InvalidSettingError(msg + "due time, e.g. PT6H") from None
 
 
 def parse_hours(text: str) -> tuple[Hours, ...]:

@@ -136,6 +136,8 @@ class Fleet:
                 "CARBONAWARE_WINDOW": f"{window}s",
                 "CARBONAWARE_DURATION": f"{DURATION.total_seconds():g}s",
                 "CARBONAWARE_MINIMUM_WAIT": "0s",
+                # They are due two seconds apart, and shall gather where it is clean.
+                "CARBONAWARE_OVERTAKE": "1",
                 # A line on its console ends a run whose worker was killed.
                 "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
             }

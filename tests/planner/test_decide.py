@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.core import Forecast, Interval, Policy
+from carbonaware_prefect.core import Forecast, Interval, Neighbours, Policy
 from carbonaware_prefect.labels import Plan
 from carbonaware_prefect.planner.decide import (
     Candidate,
@@ -48,29 +48,42 @@ def plan_to(start: datetime, moves: int) -> Plan:
     )
 
 
-def upcoming(name: str = "run", *, moved_to: datetime | None = None, moves: int = 1) -> Any:
+def upcoming(
+    name: str = "run",
+    *,
+    due: datetime = NOMINAL,
+    moved_to: datetime | None = None,
+    moves: int = 1,
+    schedule: str | None = "s",
+    pool: str | None = None,
+) -> Any:
     """A run of a schedule, at its nominal start or moved."""
     return Upcoming(
         id=name,
         name=name,
         deployment="d",
-        schedule="s",
+        schedule=schedule,
         schedule_name="nightly",
         parameters={},
-        nominal_start=NOMINAL,
-        start=moved_to or NOMINAL,
+        nominal_start=due,
+        start=moved_to or due,
         created=NOW - 9 * HOUR,
         set_at=NOW - 9 * HOUR,
         plan=None if moved_to is None else plan_to(moved_to, moves),
         start_owner=StartOwner.SCHEDULE if moved_to is None else StartOwner.PLANNER,
         queue=None,
-        pool=None,
+        pool=pool,
         env={},
         labels={},
     )
 
 
-def candidate(run: Upcoming, forecast: Forecast, **policy: Any) -> Candidate:
+def candidate(
+    run: Upcoming,
+    forecast: Forecast,
+    neighbours: Neighbours | None = None,
+    **policy: Any,
+) -> Candidate:
     """The run with four hours to wait and one of work."""
     bounds: dict[str, Any] = {
         "window": 4 * HOUR,
@@ -80,7 +93,7 @@ def candidate(run: Upcoming, forecast: Forecast, **policy: Any) -> Candidate:
     return Candidate(
         run=run,
         deployment="nightly",
-        request=Policy(zone="DE", **bounds).bind(run.nominal_start),
+        request=Policy(zone="DE", **bounds).bind(run.nominal_start, neighbours=neighbours),
         forecast=forecast,
         failures=(),
         settings=SETTINGS,

@@ -11,10 +11,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from functools import partial
 
 from carbonaware_prefect.clouds.findings import Detection
 from carbonaware_prefect.core import (
+    Budget,
     Decision,
+    Neighbours,
     Policy,
     Reason,
     Request,
@@ -83,27 +86,33 @@ def policy_for(given: GivenPolicy, read: Callable[[], Settings] = Settings.read)
 def choose(
     given: GivenPolicy,
     *,
-    nominal_start: datetime,
+    due: datetime,
     now: datetime,
     log: Callable[[str], None] = lambda _: None,
     read: Callable[[], Settings] = Settings.read,
     time_zone: Callable[[], tzinfo | None] = lambda: None,
+    next_due: Callable[[], datetime | None] = lambda: None,
+    budget: Budget | None = None,
 ) -> Decision:
-    """Decide for a run that would have started at ``nominal_start``. Raises nothing.
+    """Decide for a run that is due at ``due`` and would start now. Raises nothing.
 
     Args:
         given: what the call gave, checked.
-        nominal_start: when the run would have started without us (aware).
+        due: when the run is meant to start (aware); its window counts from here.
         now: the present (aware).
         log: takes a sentence on what was detected.
         read: reads the settings.
         time_zone: finds that of the run's schedule; called only where a time of day
             needs one and nobody named it.
+        next_due: finds when the next run of its schedule is due; called only for a
+            decision to wait.
+        budget: what a wait is charged to.
 
     Returns:
         The decision; any fault on the way (settings, place, source, forecast) makes it
         ``run now`` with the fault as its reason.
     """
+    nominal_start = max(due, now)
     try:
         settings = read()
         everything = given.over(settings.given())
@@ -113,13 +122,35 @@ def choose(
         policy = everything.policy(None if place is None else place.zone)
     except InvalidInputError as error:
         # Without settings: reading them may be what failed.
-        request = policy_for(given, Settings.model_construct).bind(nominal_start)
+        policy = policy_for(given, Settings.model_construct)
+        request = policy.bind(due, nominal_start=nominal_start)
         return run_now(request, Reason.INVALID_SETTING, str(error))
     if detection is not None and place is not None:
         log(f"Nobody said where this runs; {detection.sentence}, zone {place.zone}")
-    request = policy.bind(nominal_start, time_zone() if policy.is_local() else None)
+    bind = partial(
+        policy.bind,
+        due,
+        time_zone() if policy.is_local() else None,
+        nominal_start=nominal_start,
+    )
+    request = bind()
     if place is None and needs_zone(source):
         return run_now(request, Reason.NO_PLACE, _nowhere(detection))
+    decision = consult(source, request, now)
+    neighbours = None
+    if decision.wait and not everything.complete()["overtake"]:
+        neighbours = Neighbours(following=next_due())
+        decision = _within(source, decision, bind(neighbours=neighbours), now)
+    return _within(source, decision, bind(neighbours=neighbours, budget=budget), now)
+
+
+def _within(
+    source: Source, decision: Decision, request: Request, now: datetime
+) -> Decision:
+    """The decision, or another one where a tighter request does not allow its slot."""
+    waits = decision.wait and decision.slot is not None
+    if not waits or (decision.slot and request.allows(decision.slot.start)):
+        return decision
     return consult(source, request, now)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import Unpack
 
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.core import Decision, Reason, run_now
+from carbonaware_prefect.core import Budget, Decision, Reason, run_now
 from carbonaware_prefect.delay.choice import checked, choose, policy_for
 from carbonaware_prefect.delay.rehearsal import rehearsal_here
 from carbonaware_prefect.policies.fields import (
@@ -135,7 +135,13 @@ def _begin(given: GivenPolicy) -> tuple[Decision, datetime | None, Logger]:
     logger = logger_here()
     read = _settings_reader(logger)
     decision = _placed_already(given, now, read) or choose(
-        given, nominal_start=now, now=now, log=logger.info, read=read, time_zone=_time_zone
+        given,
+        due=now,
+        now=now,
+        log=logger.info,
+        read=read,
+        time_zone=_time_zone,
+        budget=_budget(),
     )
     log_decision(logger, decision)
     _record(decision, now, logger)
@@ -206,13 +212,22 @@ def _time_zone() -> tzinfo | None:
     """The time zone of the schedule of the run around this call."""
     if not _inside_a_run():
         return None
-    from carbonaware_prefect.delay.run_settings import time_zone_of
+    from carbonaware_prefect.delay.schedule import ScheduleOfRun
     from carbonaware_prefect.prefect_edge.flow_runs import deployed_run
 
     try:
-        return time_zone_of(deployed_run())
+        return ScheduleOfRun(deployed_run()).time_zone()
     except Exception:  # noqa: BLE001  no fault of the API may cost a run
         return None
+
+
+def _budget() -> Budget | None:
+    """What a wait here is charged to."""
+    if not _inside_a_run():
+        return None
+    from carbonaware_prefect.prefect_edge.timeouts import tightest_timeout
+
+    return tightest_timeout()
 
 
 def _stop_check() -> Callable[[], None] | None:

@@ -69,6 +69,7 @@ class Mover:
         self._moves = moves
         self._shortest = shortest
         self._unsure = False
+        self._preparation = flow_runs.Preparation(context.flow_run)
         self.fault: str | None = None
         self.busy = False
 
@@ -76,7 +77,7 @@ class Mover:
         """Move the run and make the engine leave this process; False when it failed.
 
         After a failure the run is as it was, or, when the server cannot be reached, it
-        is not known where it is; `wait_in_process` finds out.
+        is not known where it is; `settle` finds out.
         """
         self.busy = False
         with Departure() as departure:
@@ -107,20 +108,18 @@ class Mover:
             wait_until(again, stop=flow_runs.stop_if_cancelled)
         return True
 
-    def wait_in_process(self) -> bool:
-        """Wait for the slot here; True when the run turns out to have been moved.
+    def settle(self) -> bool:
+        """Find out where the run is; True when it turns out to have been moved.
 
         An answer of the server may have been lost on its way. Then the run *is*
-        scheduled and must not go on here.
+        scheduled and must not go on here. Asked until the server answers, at most until
+        the slot.
         """
-        ask_at = utc_now() + _ASK_AGAIN
-        while (now := utc_now()) < self._slot.start:
-            until = min(self._slot.start, ask_at) if self._unsure else self._slot.start
-            wait_until(until, stop=flow_runs.stop_if_cancelled)
-            if self._unsure and now < self._slot.start:
-                if self._found_moved():
-                    return True
-                ask_at = utc_now() + _ASK_AGAIN
+        while self._unsure and utc_now() < self._slot.start:
+            again = min(self._slot.start, utc_now() + _ASK_AGAIN)
+            wait_until(again, stop=flow_runs.stop_if_cancelled)
+            if again < self._slot.start and self._found_moved():
+                return True
         return False
 
     def _propose(self, departure: Departure) -> State[Any] | None:
@@ -133,6 +132,7 @@ class Mover:
         )
         try:
             with flow_runs.brief_client() as client:
+                self._preparation.make(client)
                 return flow_runs.move(
                     client,
                     self._flow_run,
@@ -188,6 +188,6 @@ class Mover:
     def _undo(self) -> None:
         try:
             with flow_runs.brief_client() as client:
-                flow_runs.undo_preparation(client, self._flow_run)
+                self._preparation.undo(client)
         except Exception as error:  # noqa: BLE001  a left-over flag does no harm
             logger_here().warning("Could not undo the prepared move: %s", error)

@@ -19,7 +19,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.transactions import get_transaction
 
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.core import Decision, Reason, run_now
+from carbonaware_prefect.core import Budget, Decision, Reason, run_now
 from carbonaware_prefect.delay.choice import choose, policy_for
 from carbonaware_prefect.delay.in_process import (
     Logger,
@@ -30,7 +30,8 @@ from carbonaware_prefect.delay.in_process import (
 from carbonaware_prefect.delay.keys import call_key
 from carbonaware_prefect.delay.move import Mover, shortest_move
 from carbonaware_prefect.delay.rehearsal import Rehearsal, rehearsal_here
-from carbonaware_prefect.delay.run_settings import read_settings, time_zone_of
+from carbonaware_prefect.delay.run_settings import read_settings
+from carbonaware_prefect.delay.schedule import ScheduleOfRun
 from carbonaware_prefect.errors import RescheduleError
 from carbonaware_prefect.labels import (
     PLANNER,
@@ -41,6 +42,7 @@ from carbonaware_prefect.labels import (
 )
 from carbonaware_prefect.policies.given import GivenPolicy
 from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
+from carbonaware_prefect.prefect_edge.timeouts import tightest_timeout
 from carbonaware_prefect.prefect_edge.why_started import EARLY, StartCause, why_started
 from carbonaware_prefect.settings import Settings
 
@@ -59,11 +61,16 @@ class Call:
 
     What the planner decided, it decided for the whole run: then all calls look at its
     record, and what they write stays the planner's.
+
+    Attributes:
+        first: whether it is the first delay of the run, which counts from its due time.
     """
 
     given: GivenPolicy
     read: Callable[[], Settings]
+    schedule: ScheduleOfRun
     key: str | None
+    first: bool
     decided_by: str
     context: FlowRunContext | None
     flow_run: FlowRun | None
@@ -80,11 +87,14 @@ class Call:
         flow_run = None if context is None else context.flow_run
         planned = flow_run is not None and planner_plan(flow_run.labels) is not None
         logger = logger_here()
+        name, first = call_key(context, key)
         return cls(
             given=given,
             # Once for all that is decided here: it may be a call to the server.
             read=cache(partial(read_settings, logger.warning)),
-            key=None if planned else call_key(context, key),
+            schedule=ScheduleOfRun(flow_run),
+            key=None if planned else name,
+            first=first,
             decided_by=PLANNER if planned else "task",
             context=context,
             flow_run=flow_run,
@@ -106,50 +116,70 @@ def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decisi
 
 def _delay(call: Call, wait: Wait) -> Decision:
     with _turn:
+        # Also when nothing is to wait for: an error that comes some days only is worse.
         if wait == "reschedule" and (obstacle := _obstacle(call, wait)) is not None:
-            # Also when nothing is to wait for: an error that comes some days only is worse.
             msg = f'wait="reschedule" is impossible here: {obstacle}'
             raise RescheduleError(msg)
-        now = utc_now()
-        decision, moves = _decide(call, now)
+        decision, moves = _decide(call, utc_now())
         if not decision.wait or decision.slot is None:
             return decision
-        mover = None
-        obstacle = _obstacle(call, wait)
-        if obstacle is None and call.context is not None:
-            if engine.is_leaving(call.context):
-                # Another delay task of this run has moved it meanwhile.
-                return decision
-            shortest = shortest_move(policy_for(call.given, call.read))
-            if decision.slot.start - now < shortest:
-                obstacle = "the slot is so near that moving the run is not worth it"
-            else:
-                mover = Mover(
-                    call.context,
-                    decision,
-                    key=call.key,
-                    decided_by=call.decided_by,
-                    moves=moves + 1,
-                    shortest=shortest,
-                )
-                if mover.move_patiently():
-                    return decision
-                obstacle = f"the run could not be moved: {mover.fault}"
-        call.logger.info("Waiting in this process until the slot: %s", obstacle)
-        _record(call, decision, now, moves, waits_here=True)
-    if mover is None:
-        wait_until(decision.slot.start, stop=flow_runs.stop_if_cancelled)
-    elif mover.wait_in_process():
-        # The server had accepted the move after all; the process ends.
+        mover, obstacle = _move(call, decision, moves + 1, wait)
+        if obstacle is None:
+            return decision
+    # The server may have accepted the move after all; then the process ends.
+    if mover is not None and mover.settle():
         return decision
-    call.logger.info("The slot is here: going on.")
-    return decision
+    return _wait_here(call, decision, moves, obstacle)
+
+
+def _move(
+    call: Call, decision: Decision, moves: int, wait: Wait
+) -> tuple[Mover | None, str | None]:
+    """Who has tried to move the run, if anybody, and why it was not moved."""
+    obstacle = _obstacle(call, wait)
+    if obstacle is not None or call.context is None or decision.slot is None:
+        return None, obstacle
+    if engine.is_leaving(call.context):
+        # Another delay task of this run has moved it meanwhile.
+        return None, None
+    shortest = shortest_move(policy_for(call.given, call.read))
+    if decision.slot.start - utc_now() < shortest:
+        return None, "the slot is so near that moving the run is not worth it"
+    mover = Mover(
+        call.context,
+        decision,
+        key=call.key,
+        decided_by=call.decided_by,
+        moves=moves,
+        shortest=shortest,
+    )
+    if mover.move_patiently():
+        return mover, None
+    return mover, f"the run could not be moved: {mover.fault}"
+
+
+def _wait_here(call: Call, decision: Decision, moves: int, obstacle: str) -> Decision:
+    """Wait in this process, for as long as no time-out ends it before the work does."""
+    budget, now = tightest_timeout(), utc_now()
+    fitted = decision
+    if budget and decision.slot and decision.slot.end > budget.end:
+        fitted = _choose(call, now, budget)
+    waits = "Waiting in this process until the slot" if fitted.wait else "Not put back"
+    call.logger.info("%s: %s", waits, obstacle)
+    if fitted is not decision:
+        log_decision(call.logger, fitted)
+    _record(call, fitted, now, moves, waits_here=True)
+    if fitted.wait and fitted.slot is not None:
+        wait_until(fitted.slot.start, stop=flow_runs.stop_if_cancelled)
+        call.logger.info("The slot is here: going on.")
+    return fitted
 
 
 def _rehearse(call: Call, rehearsal: Rehearsal) -> Decision:
     """Decide for a user's test, and leave the decision without moving or waiting."""
     now = rehearsal.now()
-    decision = _choose(replace(call, given=rehearsal.given(call.given)), now)
+    # Counted from the test's time: the run's due time is a real one.
+    decision = _choose(replace(call, given=rehearsal.given(call.given), first=False), now)
     log_decision(call.logger, decision)
     _record(call, decision, now, moves=0, waits_here=True)
     rehearsal.decisions.append(decision)
@@ -211,14 +241,21 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     return decision, plan.moves
 
 
-def _choose(call: Call, now: datetime) -> Decision:
+def _choose(call: Call, now: datetime, budget: Budget | None = None) -> Decision:
+    """Decide for the run's first delay from its due time, for later ones from now."""
+    due = None
+    if call.first and call.flow_run is not None:
+        due = call.flow_run.expected_start_time
     return choose(
         call.given,
-        nominal_start=now,
+        # Who starts a run before it is due means it to start then.
+        due=now if due is None else min(due, now),
         now=now,
         log=call.logger.info,
         read=call.read,
-        time_zone=partial(time_zone_of, call.flow_run),
+        time_zone=call.schedule.time_zone,
+        next_due=call.schedule.next_due if call.first else lambda: None,
+        budget=budget,
     )
 
 

@@ -1,26 +1,22 @@
 """What holds for the flow run that this process executes, as far as Prefect knows it.
 
-The environment over the policy block that it names, and the time zone of the schedule.
+The environment over the policy block that it names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import tzinfo
-from typing import Any
 
 import httpx
-from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 
 from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.policies.fields import Giver
 from carbonaware_prefect.policies.given import given_by, no_such_block
-from carbonaware_prefect.policies.words import parse_time_zone
 from carbonaware_prefect.prefect_edge.flow_runs import brief_client
 from carbonaware_prefect.settings import Settings
 
-__all__ = ["read_settings", "time_zone_of"]
+__all__ = ["read_settings"]
 
 
 def read_settings(warn: Callable[[str], None]) -> Settings:
@@ -54,25 +50,3 @@ def read_settings(warn: Callable[[str], None]) -> Settings:
     except InvalidSettingError as error:
         msg = f"the policy block {name!r}: {error}"
         raise InvalidSettingError(msg) from None
-
-
-def time_zone_of(flow_run: FlowRun | None) -> tzinfo | None:
-    """The time zone of the schedule that made a run, else of its deployment's first one.
-
-    None where there is none, or it cannot be read: times of day are UTC then.
-    """
-    if flow_run is None or flow_run.deployment_id is None:
-        return None
-    try:
-        with brief_client() as client:
-            schedules = client.read_deployment(flow_run.deployment_id).schedules
-    except (ObjectNotFound, httpx.HTTPError, OSError):
-        return None
-    made_by: Any = flow_run.created_by
-    mine = [each for each in schedules if made_by is not None and each.id == made_by.id]
-    names = [getattr(each.schedule, "timezone", None) for each in [*mine, *schedules]]
-    known = [name for name in names if name]
-    try:
-        return parse_time_zone(known[0]) if known else None
-    except ValueError:
-        return None

@@ -30,6 +30,7 @@ from carbonaware_prefect.prefect_edge.engine import cancel_requested
 __all__ = [
     "BUSY",
     "EARLY",
+    "Preparation",
     "accepted_move",
     "brief_client",
     "deployed_run",
@@ -37,7 +38,6 @@ __all__ = [
     "move",
     "plan_of_this_run",
     "record",
-    "undo_preparation",
 ]
 
 # The server rounds a start up to half a second early; machines' clocks differ a little.
@@ -75,6 +75,51 @@ def record(client: SyncPrefectClient, flow_run: FlowRun, labels: dict[str, Label
     flow_run.labels.update(labels)
 
 
+class Preparation:
+    """What a move changes on a running flow run besides its state, and how to undo that.
+
+    ``resuming`` keeps the second start from counting as an attempt, so that a delay eats
+    no retry. ``retry_type`` must go: a worker never picks up a run that once retried in
+    its process. The infrastructure id must go: with it, a cancel waits for a process
+    that is no longer there.
+
+    All else stays as the server has it at that moment: what this process read at its
+    start is old by now.
+    """
+
+    def __init__(self, flow_run: FlowRun) -> None:
+        self._flow_run = flow_run
+        self._before: dict[str, Any] | None = None
+
+    def make(self, client: SyncPrefectClient) -> None:
+        """Prepare the run; two calls to the API."""
+        run = _read(client, self._flow_run)
+        if self._before is None:
+            self._before = run
+        _patch(
+            client,
+            self._flow_run,
+            empirical_policy=run["empirical_policy"]
+            | {"resuming": True, "retry_type": None},
+            infrastructure_pid=None,
+        )
+
+    def undo(self, client: SyncPrefectClient) -> None:
+        """Give back what `make` took; what others have changed since stays."""
+        before = self._before
+        if before is None:
+            return
+        run = _read(client, self._flow_run)
+        ours = {
+            name: before["empirical_policy"].get(name)
+            for name in ("resuming", "retry_type")
+        }
+        fields: dict[str, Any] = {"empirical_policy": run["empirical_policy"] | ours}
+        if run["infrastructure_pid"] is None:
+            fields["infrastructure_pid"] = before["infrastructure_pid"]
+        _patch(client, self._flow_run, **fields)
+
+
 def move(
     client: SyncPrefectClient,
     flow_run: FlowRun,
@@ -83,12 +128,7 @@ def move(
     message: str,
     labels: dict[str, Label],
 ) -> State[Any]:
-    """Put a running flow run back to Scheduled at ``start``; three calls to the API.
-
-    ``resuming`` keeps the second start from counting as an attempt, so that a delay eats
-    no retry. ``retry_type`` must go: a worker never picks up a run that once retried in
-    its process. The infrastructure id must go: with it, a cancel waits for a process
-    that is no longer there.
+    """Put a prepared flow run back to Scheduled at ``start``; two calls to the API.
 
     Returns:
         The state that the server accepted.
@@ -97,13 +137,6 @@ def move(
         MoveRefusedError: the server answered and the run is somewhere else.
         httpx.HTTPError and others: no answer; the move may or may not have happened.
     """
-    policy = flow_run.empirical_policy.model_dump(mode="json", exclude_unset=True)
-    _patch(
-        client,
-        flow_run,
-        empirical_policy=policy | {"resuming": True, "retry_type": None},
-        infrastructure_pid=None,
-    )
     record(client, flow_run, labels)
     # Named Scheduled, so that it becomes Late when no worker comes: a custom name never.
     proposed: State[Any] = Scheduled(scheduled_time=start, message=message)
@@ -139,16 +172,17 @@ def accepted_move(
     return state if is_move(state, start) else None
 
 
-def undo_preparation(client: SyncPrefectClient, flow_run: FlowRun) -> None:
-    """Give the run back the policy and infrastructure id it had before `move`."""
-    _patch(
-        client,
-        flow_run,
-        empirical_policy=flow_run.empirical_policy.model_dump(
-            mode="json", exclude_unset=True
-        ),
-        infrastructure_pid=flow_run.infrastructure_pid,
+def _read(client: SyncPrefectClient, flow_run: FlowRun) -> dict[str, Any]:
+    """The run as the server has it; the typed client drops fields that it does not know."""
+    response = client.request(
+        "GET",
+        "/flow_runs/{id}",
+        path_params={"id": flow_run.id},
+        timeout=_CALL_SECONDS,
     )
+    response.raise_for_status()
+    found: dict[str, Any] = response.json()
+    return found
 
 
 def _patch(client: SyncPrefectClient, flow_run: FlowRun, **fields: Any) -> None:

@@ -43,7 +43,7 @@ def test_it_decides_as_the_delay_task() -> None:
         "slot", "--zone", "DE", "--from", "2026-07-01T12:00Z", "--window", "24h", "--json"
     ).json
     given = given_in_call(window=24 * HOUR, zone="DE", source=TypicalSource())
-    decision = choose(given, nominal_start=NOON, now=NOON)
+    decision = choose(given, due=NOON, now=NOON)
 
     assert decision.slot is not None
     assert decision.saving is not None

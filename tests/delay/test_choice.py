@@ -138,7 +138,7 @@ def test_a_zone_that_a_named_source_may_know(given: dict[str, Any]) -> None:
 
 def test_the_cleanest_slot_is_chosen() -> None:
     """A fixed forecast decides by itself, with no place given."""
-    decision = choose(given_in_call(source=dipping()), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(source=dipping()), due=NOON, now=NOON)
 
     assert decision.wait
     assert decision.slot is not None
@@ -158,9 +158,7 @@ def test_the_cleanest_slot_is_chosen() -> None:
 )
 def test_a_failing_source_means_start_now(error: Exception, reason: Reason) -> None:
     """Whatever a source raises, the run starts at once with the fault as reason."""
-    decision = choose(
-        given_in_call(zone="DE", source=Broken(error)), nominal_start=NOON, now=NOON
-    )
+    decision = choose(given_in_call(zone="DE", source=Broken(error)), due=NOON, now=NOON)
 
     assert not decision.wait
     assert reason is decision.reason
@@ -170,7 +168,7 @@ def test_a_failing_source_means_start_now(error: Exception, reason: Reason) -> N
 
 def test_no_place_means_start_now_with_the_remedy() -> None:
     """With nothing given and nothing set the run starts at once and says what to set."""
-    decision = choose(given_in_call(), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(), due=NOON, now=NOON)
 
     assert not decision.wait
     assert decision.reason is Reason.NO_PLACE
@@ -179,7 +177,7 @@ def test_no_place_means_start_now_with_the_remedy() -> None:
 
 def test_unknown_zone_to_the_source_means_start_now() -> None:
     """A zone without typical days gives no guess but a start at once."""
-    decision = choose(given_in_call(zone="IS"), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(zone="IS"), due=NOON, now=NOON)
 
     assert decision.reason is Reason.NO_FORECAST
     assert decision.source == "typical"
@@ -192,7 +190,7 @@ def test_environment_fills_what_the_call_left_open(
     monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
     monkeypatch.setenv("CARBONAWARE_DURATION", "15m")
     monkeypatch.setenv("CARBONAWARE_REGION", "us-central1")
-    request = choose(given_in_call(), nominal_start=NOON, now=NOON).request
+    request = choose(given_in_call(), due=NOON, now=NOON).request
 
     assert request.latest_start == NOON + HOUR
     assert timedelta(minutes=15) == request.duration
@@ -206,7 +204,7 @@ def test_what_the_call_says_wins_over_the_environment(
     monkeypatch.setenv("CARBONAWARE_WINDOW", "1h")
     monkeypatch.setenv("CARBONAWARE_ZONE", "PL")
     given = given_in_call(window=timedelta(hours=6), zone="DE")
-    request = choose(given, nominal_start=NOON, now=NOON).request
+    request = choose(given, due=NOON, now=NOON).request
 
     assert request.latest_start == NOON + 6 * HOUR
     assert request.zone == "DE"
@@ -221,7 +219,7 @@ def test_a_bad_variable_at_run_time_means_start_now(
 ) -> None:
     """A bad variable found when the flow runs never fails it; it is the reason."""
     monkeypatch.setenv(f"CARBONAWARE_{name}", value)
-    decision = choose(given_in_call(), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(), due=NOON, now=NOON)
 
     assert not decision.wait
     assert decision.reason is Reason.INVALID_SETTING
@@ -242,7 +240,7 @@ def test_sources_by_name(tmp_path: Path) -> None:
 def test_a_missing_forecast_file_means_start_now(tmp_path: Path) -> None:
     """A forecast file that is not there costs the saving, not the run."""
     given = given_in_call(zone="DE", source=f"file:{tmp_path}/none.csv")
-    decision = choose(given, nominal_start=NOON, now=NOON)
+    decision = choose(given, due=NOON, now=NOON)
 
     assert decision.reason is Reason.SOURCE_FAILED
     assert "none.csv" in decision.sentence

@@ -104,9 +104,7 @@ def test_a_source_that_knows_its_place_needs_no_detection(
         monkeypatch.setenv(name, value)
     forecast = Forecast.from_points([(NOON, 200)], end=NOON + timedelta(days=1))
     told: list[str] = []
-    decision = choose(
-        given_in_call(source=forecast), nominal_start=NOON, now=NOON, log=told.append
-    )
+    decision = choose(given_in_call(source=forecast), due=NOON, now=NOON, log=told.append)
 
     assert decision.reason is Reason.CLEANEST_NOW
     assert decision.request.zone is None
@@ -128,7 +126,7 @@ def test_failures_are_logged_as_warnings(caplog: pytest.LogCaptureFixture) -> No
     from carbonaware_prefect.delay.in_process import log_decision
 
     forecast = Forecast.from_points([(NOON, 200)], end=NOON + timedelta(days=1))
-    decision = choose(given_in_call(source=forecast), nominal_start=NOON, now=NOON)
+    decision = choose(given_in_call(source=forecast), due=NOON, now=NOON)
     log_decision(logging.getLogger("test"), replace(decision, failures=("a: down",)))
 
     assert caplog.records[-1].levelname == "WARNING"

@@ -102,7 +102,7 @@ def test_settings_and_block_are_made_from_the_table() -> None:
 
 
 def test_the_block_keeps_the_types_that_people_have_saved() -> None:
-    """Stored blocks go on loading: durations, numbers, switches as such, the rest as text."""
+    """Stored blocks go on loading: durations and numbers as such, most else as text."""
     properties = CarbonPolicy.model_json_schema()["properties"]
     types = {
         name: each.get("format") or each.get("type") or each["anyOf"][0].get("type")

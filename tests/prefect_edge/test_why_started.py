@@ -28,9 +28,7 @@ def decision_labels(key: str | None = None) -> dict[str, Any]:
         source="test",
         signal="marginal",
     )
-    decision = choose(
-        given_in_call(source=forecast, zone="DE"), nominal_start=NOON, now=NOON
-    )
+    decision = choose(given_in_call(source=forecast, zone="DE"), due=NOON, now=NOON)
     return dict(labels_for(decision, key=key, decided_at=NOON, decided_by="task", moves=1))
 
 
@@ -171,7 +169,7 @@ def test_incomplete_plan_means_start_now() -> None:
 
 def test_labels_are_only_strings_numbers_and_booleans() -> None:
     """No label is null, a list or a dict: the server would break on reading the run."""
-    unknown = choose(given_in_call(), nominal_start=NOON, now=NOON)
+    unknown = choose(given_in_call(), due=NOON, now=NOON)
     labels = labels_for(unknown, key=None, decided_at=NOON, decided_by="task", moves=0)
 
     assert all(isinstance(v, (str, int, float, bool)) for v in labels.values())

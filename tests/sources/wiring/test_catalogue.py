@@ -61,7 +61,7 @@ def decide(monkeypatch: pytest.MonkeyPatch, zone: str = "DE", **variables: str) 
     for name, value in variables.items():
         monkeypatch.setenv(f"CARBONAWARE_{name.upper()}", value)
     now = utc_now()
-    return choose(given_in_call(zone=zone), nominal_start=now, now=now)
+    return choose(given_in_call(zone=zone), due=now, now=now)
 
 
 def test_the_order_is_the_documented_one() -> None:

@@ -1,0 +1,162 @@
+"""Answers of forecast services that somebody saved to a file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from carbonaware_prefect.core import Forecast
+from carbonaware_prefect.errors import ForecastFileError
+from carbonaware_prefect.sources.file.parsing import Parsed, parse
+from carbonaware_prefect.sources.wiring.saved import answer_reader
+from tests.sources.contract.cases import CASES, ISSUED, Case, case_of, electricity_maps
+from tests.sources.contract.conftest import ONCE
+from tests.sources.contract.test_any_json import changed, changes, places
+
+READ = answer_reader(signal="average", locations=None)
+CANARY = "CANARY7351"
+EM = cast("dict[str, Any]", electricity_maps([(ISSUED, 1)], False))
+
+
+def read(payload: object, zone: str | None = None, **more: Any) -> Parsed:
+    """What a file with that JSON says."""
+    text = json.dumps(payload)
+    given_by_default = {"time_zone": None, "read_answer": READ}
+    return parse(text, name="f.json", zone=zone, **(given_by_default | more))
+
+
+def values(forecast: Forecast) -> list[tuple[str, float]]:
+    """Start and grams per kWh."""
+    return [(span.start.isoformat(), grams) for span, grams in forecast]
+
+
+def sdk_entry() -> dict[str, Any]:
+    """The one forecast in an answer of the Carbon Aware SDK."""
+    (entry,) = cast("list[dict[str, Any]]", case_of("carbon_aware_sdk").good())
+    return entry
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_saved_answer_says_what_the_source_would(case: Case) -> None:
+    """Values, signal, issue time and zone are those that the live source reads from it."""
+    source = case.make("http://127.0.0.1:9", ONCE)
+    live = source.parse(case.good(), case.zone, case.asked)
+    parsed = read(case.good(), case.zone)
+    saved = parsed.forecast
+
+    assert values(saved) == values(live)
+    assert (saved.zone, saved.source, saved.signal, saved.issued_at) == (
+        case.zone,
+        "file",
+        live.signal,
+        live.issued_at,
+    )
+    assert source.info.attribution in parsed.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("gb_national", "GB"),
+        ("gb_regional", "GB-13"),
+        ("energy_charts", None),
+        ("electricity_maps_v4", "DE"),
+        ("watttime", "US-CAL-CISO"),
+        ("carbonaware_scheduler", "US-MIDA-PJM"),
+        ("carbon_aware_sdk", "US-MIDA-PJM"),
+    ],
+)
+def test_a_saved_answer_knows_its_zone(name: str, zone: str | None) -> None:
+    """Without a zone asked for it is the one that the answer names, if it names one."""
+    assert read(case_of(name).good()).forecast.zone == zone
+
+
+def test_the_location_of_an_sdk_may_be_a_zone_or_configured() -> None:
+    """Location names are taken as the live source's settings say, as regions, or zones."""
+    entry = sdk_entry()
+    here = answer_reader(signal="marginal", locations={"FR": "Our-Cellar"})
+    for location, expected in (("our-cellar", "FR"), ("westeurope", "NL"), ("DE", "DE")):
+        parsed = read([entry | {"location": location}], read_answer=here)
+        assert (parsed.forecast.zone, parsed.forecast.signal) == (expected, "marginal")
+    assert read([entry | {"location": "somewhere"}], "DE").forecast.zone == "DE"
+
+
+def test_an_sdk_answer_of_several_locations() -> None:
+    """The location in the zone that is asked for counts; without a zone none does."""
+    entry = sdk_entry()
+    both = [entry, entry | {"location": "westeurope"}]
+    assert read(both, "NL").forecast.zone == "NL"
+    for zone, words in ((None, "several locations"), ("FR", "CARBONAWARE_SDK_LOCATIONS")):
+        with pytest.raises(ForecastFileError, match=words):
+            read(both, zone)
+
+
+@pytest.mark.parametrize(
+    ("payload", "zone", "words"),
+    [
+        (case_of("energy_charts").good(), "US-CAL-CISO", "does not cover"),
+        ({"data": []}, None, "no list 'points'"),
+        ({"data": {"regionid": True, "data": []}}, None, "no list 'points'"),
+        ({"zone": "DE", "forecast": [{}]}, "DE", "no time with a time zone"),
+        ({"zone": "DE", "forecast": []}, "DE", "cannot be used"),
+        ({**EM, "zone": "x!"}, None, "no key of a zone"),
+        ({"options": [{"zone": {"region": "mars-1"}}]}, None, "not in the map"),
+        ([{"location": "eastus"}], None, "needs one of the keys"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_cannot_be_used(payload: object, zone: str, words: str) -> None:
+    """It is refused as a file, with what is wrong in it."""
+    with pytest.raises(ForecastFileError, match=words):
+        read(payload, zone)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_any_saved_json_is_read_or_refused(case: Case) -> None:
+    """However it is damaged, an answer makes a forecast or a typed error."""
+
+    @settings(
+        max_examples=200,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(changes)
+    def run(how: list[tuple[float, str, object]]) -> None:
+        try:
+            forecast = read(changed(case.good(), how), case.zone).forecast
+        except ForecastFileError:
+            return
+        assert forecast.source == "file"
+
+    run()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_saved_answer_is_never_quoted(case: Case) -> None:
+    """No error about an answer holds what stands in it, wherever it stands."""
+    payload = case.good()
+    told = []
+    for number in range(len(list(places(payload)))):
+        copy = json.loads(json.dumps(payload))
+        holder, key = list(places(copy))[number]
+        holder[key] = CANARY  # type: ignore[index]
+        told += [_refusal(copy, zone) for zone in (None, case.zone, "FR")]
+    assert any(told)
+    assert [words for words in told if CANARY in words] == []
+
+
+def _refusal(payload: object, zone: str | None) -> str:
+    try:
+        read(payload, zone)
+    except ForecastFileError as error:
+        return str(error)
+    return ""
+
+
+def test_issued_at_is_kept() -> None:
+    """What the service said of its age counts for the file."""
+    assert read(case_of("electricity_maps_v4").good()).forecast.issued_at == ISSUED

@@ -27,7 +27,9 @@ def reported() -> Iterator[None]:
     try:
         yield
     except CarbonAwareError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        from carbonaware_prefect.cli.output import printable
+
+        print(f"Error: {printable(str(error))}", file=sys.stderr)
         # The file's content is at fault, not the command.
         usage = isinstance(error, InvalidInputError)
         failed = isinstance(error, ForecastFileError) or not usage

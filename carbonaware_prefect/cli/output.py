@@ -24,6 +24,8 @@ __all__ = [
     "out",
     "percent",
     "print_document",
+    "printable",
+    "shortened",
     "working",
 ]
 
@@ -100,6 +102,11 @@ class Times:
             return []
         return [f"UTC{self._offsets[0]}" if len(self._offsets) == 1 else "Local"]
 
+    def local_time(self, moment: datetime) -> str:
+        """The moment by the clock here."""
+        shown = f"{moment.astimezone():{self._form}}"
+        return f"{shown} {moment.astimezone():%z}" if len(self._offsets) > 1 else shown
+
     def cells(self, start: datetime, end: datetime | None = None) -> list[str]:
         """The moment in UTC, and in local time; with an end, a span."""
         until = f"-{end:%H:%M}" if end else ""
@@ -108,6 +115,27 @@ class Times:
             form = "%H:%M" if len(self._offsets) == 1 else "%H:%M %z"
             cells.append(f"{start.astimezone():{form}}")
         return cells
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: control characters as they are written.
+
+    Names and messages come from servers and files; an escape sequence in them could hide
+    or forge lines.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def shortened(text: str, width: int, *, ascii_only: bool) -> str:
+    """The text in that many letters; what is too long loses its middle."""
+    if len(text) <= width:
+        return text
+    mark = "..." if ascii_only else "\u2026"
+    kept = max(0, width - len(mark))
+    return text[: kept - kept // 2] + mark + text[len(text) - kept // 2 :]
 
 
 def iso(moment: datetime) -> str:

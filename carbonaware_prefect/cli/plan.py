@@ -18,6 +18,10 @@ def plan(
         bool,
         typer.Option("--dry-run", help="Show what would be done, and change nothing."),
     ] = False,
+    wide: Annotated[
+        bool,
+        typer.Option("--wide", help="Show all that is known of each run, in long lines."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Move the scheduled runs of carbon-aware deployments to their cleanest slots, once.
@@ -34,6 +38,6 @@ def plan(
         if as_json:
             print_document(report.as_document())
         else:
-            plan_report.show(report, out())
+            plan_report.show(report, out(), wide=wide)
         if report.faults:
             raise typer.Exit(1)

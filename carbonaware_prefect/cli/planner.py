@@ -50,6 +50,7 @@ def start(
     import asyncio
     import sys
 
+    from carbonaware_prefect.cli.output import printable
     from carbonaware_prefect.cli.reports.plan import summary
     from carbonaware_prefect.clock import utc_now
     from carbonaware_prefect.errors import InvalidSettingError
@@ -66,7 +67,8 @@ def start(
             raise InvalidSettingError(msg) from None
 
     def fail(what: str) -> None:
-        said = f"{utc_now():%H:%M:%S} The pass failed, trying again: {what}"
+        told = printable(what)
+        said = f"{utc_now():%H:%M:%S} The pass failed, trying again: {told}"
         print(said, file=sys.stderr, flush=True)
 
     asyncio.run(

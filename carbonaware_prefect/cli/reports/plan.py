@@ -8,12 +8,12 @@ import sys
 import httpx
 import typer
 from rich.console import Console
-from rich.text import Text
 
-from carbonaware_prefect.cli.output import Times, grams, new_table, percent, working
+from carbonaware_prefect.cli.output import printable, working
+from carbonaware_prefect.cli.reports.plan_table import notes, plan_table, wide_table
 from carbonaware_prefect.planner.api import TAG, open_api
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.report import Action, Outcome, Report
+from carbonaware_prefect.planner.report import Action, Report
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["run", "show", "summary"]
@@ -39,7 +39,7 @@ def run(*, dry_run: bool) -> Report:
         with working("Asking Prefect and the forecast sources"):
             return asyncio.run(once())
     except (httpx.HTTPError, RuntimeError) as error:
-        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        told = printable(f"{type(error).__name__}: {error}".rstrip(": "))
         print(
             f"Error: the Prefect server could not be read ({told}); "
             "see that it runs and that PREFECT_API_URL names it",
@@ -48,49 +48,27 @@ def run(*, dry_run: bool) -> Report:
         raise typer.Exit(1) from None
 
 
-def show(report: Report, console: Console) -> None:
-    """The report as a table and a sentence."""
+def show(report: Report, console: Console, *, wide: bool = False) -> None:
+    """The report as a table, what a person has to look at, and a sentence.
+
+    Args:
+        report: of a pass.
+        console: where to.
+        wide: all that is known of each run, one line each, however long.
+    """
     if not report.deployments:
         console.print(f"No deployment has the tag {TAG!r}: nothing to plan.")
-    if report.outcomes:
-        _table(report, console)
+    if report.outcomes and wide:
+        # Its lines are as long as they are; a terminal or a pager may cut them.
+        for line in wide_table(report):
+            console.out(line)
+    elif report.outcomes:
+        for number, row in enumerate(plan_table(report, console)):
+            console.print(row, style="" if number else "bold", soft_wrap=True)
+        console.print()
+        for note in notes(report):
+            console.print(note)
     console.print(summary(report))
-
-
-def _table(report: Report, console: Console) -> None:
-    shown = [row.nominal_start for row in report.outcomes]
-    times = Times(shown, narrow=False)
-    table = new_table(
-        ("Deployment", False), ("Run", False), ("Nominal start", True),
-        ("Slot", True), ("gCO2/kWh", True), ("Saving", True), ("Reason", False),
-    )  # fmt: skip
-    for row in report.outcomes:
-        table.add_row(*map(Text, _cells(row, times)))
-    console.print(table)
-
-
-def _cells(row: Outcome, times: Times) -> list[str]:
-    decision = row.decision
-    same = abs((row.start - row.nominal_start).total_seconds()) <= 1
-    between = "-"
-    if decision is not None:
-        between = grams(decision.intensity_nominal)
-        if not same:
-            between += f" -> {grams(decision.intensity_slot)}"
-    return [
-        row.deployment,
-        row.name,
-        times.cells(row.nominal_start)[0],
-        "=" if same else times.cells(row.start)[0],
-        between,
-        "-" if same or decision is None else percent(decision.saving),
-        f"{row.reason}: {row.fault}" if row.fault else _reason(row),
-    ]
-
-
-def _reason(row: Outcome) -> str:
-    # What a person has to mend is told in full.
-    return row.sentence if row.reason in {"invalid_setting", "no_place"} else row.reason
 
 
 def summary(report: Report) -> str:
@@ -106,5 +84,5 @@ def summary(report: Report) -> str:
     dry = "Dry run, nothing was changed: " if report.dry_run else ""
     return (
         f"{dry}{done}{failed} ({report.deployments} deployments, {report.calls} API calls, "
-        f"{report.seconds:.1f} s). Times are UTC; savings are estimates from forecasts."
+        f"{report.seconds:.1f} s). Savings are estimates from forecasts."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from carbonaware_prefect.cli.fetching import FetchedForecast
-from carbonaware_prefect.cli.output import iso
+from carbonaware_prefect.cli.output import iso, printable
 
 __all__ = ["credit", "notes", "source_document"]
 
@@ -26,7 +26,7 @@ def notes(fetched: FetchedForecast) -> Iterator[str]:
     """The credit, and what went wrong before a source fetched."""
     yield from credit(fetched)
     for failure in fetched.failures:
-        yield f"Failed: {failure.source}: {failure.why}"
+        yield printable(f"Failed: {failure.source}: {failure.why}")
 
 
 def source_document(fetched: FetchedForecast) -> dict[str, object]:

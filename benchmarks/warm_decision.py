@@ -25,7 +25,7 @@ from carbonaware_prefect.delay.choice import consult
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.cache import cache_in
 from carbonaware_prefect.sources.wiring.catalogue import open_source
-from carbonaware_prefect.sources.wiring.live import open_live
+from carbonaware_prefect.sources.wiring.live import forget_live, open_live
 
 __all__ = ["headlines", "main", "run"]
 
@@ -98,7 +98,7 @@ def run() -> dict[str, object]:
 
         def first_of_a_process() -> object:
             cache_in.cache_clear()
-            open_live.cache_clear()
+            forget_live()
             return warm()
 
         search = _milliseconds(lambda: decide(request, forecast, now))

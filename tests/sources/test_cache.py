@@ -26,7 +26,7 @@ from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import DescribedSource
 from carbonaware_prefect.sources.cache import CachedSource, ForecastCache, cache_in
 from carbonaware_prefect.sources.services.energy_charts import EnergyCharts
-from carbonaware_prefect.sources.wiring.live import open_live
+from carbonaware_prefect.sources.wiring.live import forget_live, open_live
 from tests.apis import HOUR, electricity_maps, energy_charts
 from tests.sources.contract.server import Api, Asked, Reply, json_reply, serve
 
@@ -106,7 +106,7 @@ def test_a_hundred_threads_make_one_request_per_zone(
     api.answer = electricity_maps()
     where = str(tmp_path / folder) if folder else ""
     cache_in.cache_clear()
-    open_live.cache_clear()
+    forget_live()
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda i: ask(api.url, where, i), range(100)))
 

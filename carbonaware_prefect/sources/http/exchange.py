@@ -266,14 +266,15 @@ class _Attempt:
         """The typed error for what went wrong below HTTP; a bug stays what it is."""
         if isinstance(error, CarbonAwareError):
             return error
-        where = f"{self._peer.title} at {self._peer.host}"
+        where = self._peer.where
         if isinstance(error, (_OutOfTimeError, httpx.TimeoutException)):
             return SourceUnreachableError(
                 f"{where} gave no whole answer within {self._seconds:.3g} s"
             )
         if isinstance(error, httpx.ConnectError):
-            # Names the host or the certificate; other errors may quote what was sent.
-            return SourceUnreachableError(f"{where} cannot be reached: {error}")
+            # Names the certificate; other errors may quote what was sent.
+            why = str(error).replace(self._request.url.host, "that host")
+            return SourceUnreachableError(f"{where} cannot be reached: {why}")
         if isinstance(error, (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)):
             kind = type(error).__name__
             return SourceUnreachableError(f"the connection to {where} failed ({kind})")

@@ -20,7 +20,8 @@ class Peer:
     Attributes:
         title: the source's name in sentences.
         base_url: without a slash at the end.
-        host: the host in it.
+        host: the host in it, where everybody knows it; None for an address of the
+            user's own, which messages don't tell: they reach labels that others read.
         credential_origin: the variable, block or argument that the credential came
             from; None where there is none.
         refusal_hint: what a refusal may mean there, besides a wrong credential.
@@ -28,19 +29,32 @@ class Peer:
 
     title: str
     base_url: str
-    host: str
+    host: str | None
     credential_origin: str | None = None
     refusal_hint: str = ""
+
+    @property
+    def where(self) -> str:
+        """The source and where it was asked, for messages."""
+        return f"{self.title} at {self.host or 'the base URL that was set for it'}"
 
 
 def peer_at(
     base_url: str,
     title: str,
     *,
+    public_url: str | None = None,
     credential_origin: str | None = None,
     refusal_hint: str = "",
 ) -> Peer:
     """The far end of an exchange, with its base URL checked.
+
+    Args:
+        base_url: where the API is.
+        title: the source's name in sentences.
+        public_url: where everybody finds it.
+        credential_origin: see `Peer`, as for the next.
+        refusal_hint: see `Peer`.
 
     Raises:
         InvalidSettingError: no http or https URL; a user, query or fragment in it; plain
@@ -60,13 +74,13 @@ def peer_at(
     if credential_origin is not None and url.scheme == "http" and not _is_here(url.host):
         msg = (
             f"the base URL of {title} must be https: the credential from "
-            f"{credential_origin} would travel in the clear to {url.host}"
+            f"{credential_origin} would travel in the clear"
         )
         raise InvalidSettingError(msg)
     return Peer(
         title=title,
         base_url=str(url).rstrip("/"),
-        host=url.host,
+        host=url.host if base_url == public_url else None,
         credential_origin=credential_origin,
         refusal_hint=refusal_hint,
     )

@@ -50,7 +50,7 @@ def error_of(response: httpx.Response, peer: Peer) -> CarbonAwareError | None:
     if response.status_code == httpx.codes.OK:
         return None
     status, wait = response.status_code, retry_after(response)
-    where = f"{peer.title} at {peer.host}"
+    where = peer.where
     if status == httpx.codes.TOO_MANY_REQUESTS or (
         status in _REFUSALS and wait is not None
     ):

@@ -70,7 +70,8 @@ class CarbonAwareScheduler(HttpSource):
         base_url: str = BASE_URL,
         budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
-        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), budget=budget)
+        peer = peer_at(base_url, INFO.title, public_url=BASE_URL)
+        super().__init__(info=INFO, peer=peer, budget=budget)
         self._regions = dict(regions)
         self._now = now
 

@@ -106,6 +106,7 @@ class ElectricityMaps(HttpSource):
         peer = peer_at(
             base_url,
             INFO.title,
+            public_url=BASE_URL,
             credential_origin=credential_origin,
             refusal_hint=(
                 "Is the zone in the plan, and the forecast? "

@@ -68,7 +68,8 @@ class EnergyCharts(HttpSource):
         base_url: str = BASE_URL,
         budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
-        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), budget=budget)
+        peer = peer_at(base_url, INFO.title, public_url=BASE_URL)
+        super().__init__(info=INFO, peer=peer, budget=budget)
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:  # noqa: ARG002
         """The question for a country; the reply's range is the same for every interval."""

@@ -60,7 +60,8 @@ class GbCarbonIntensity(HttpSource):
         base_url: str = BASE_URL,
         budget: FetchBudget = DEFAULT_BUDGET,
     ) -> None:
-        super().__init__(info=INFO, peer=peer_at(base_url, INFO.title), budget=budget)
+        peer = peer_at(base_url, INFO.title, public_url=BASE_URL)
+        super().__init__(info=INFO, peer=peer, budget=budget)
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:
         """The question for exactly the interval, to the minute."""

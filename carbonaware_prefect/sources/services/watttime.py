@@ -8,6 +8,7 @@ codes with an underscore (``CAISO_NORTH``, ``JP_TK``) is also taken as a zone.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Generator, Mapping
 from datetime import timedelta
@@ -35,6 +36,7 @@ _OWN_CODE = re.compile(r"[A-Z]+(_[A-Z0-9]+)+", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,8192}", re.ASCII)
 # A token lives for 30 minutes.
 _TOKEN_SECONDS = 25 * 60
+_PATIENCE = 4.0
 _LONGEST_HORIZON = 72
 _LONGEST_STEP = 3600
 
@@ -63,7 +65,7 @@ def is_own_code(zone: str) -> bool:
 class _Login(httpx.Auth):
     """Logs in with user and password, then shows the token it got until it is old.
 
-    Two threads may log in at the same time; the later token stays.
+    Threads that need a token at the same time wait for the one that logs in.
     """
 
     def __init__(self, username: str, password: SecretStr, peer: Peer) -> None:
@@ -71,19 +73,33 @@ class _Login(httpx.Auth):
         self._password = password
         self._peer = peer
         self._token: tuple[SecretStr, float] | None = None
+        self._logging_in = threading.Lock()
 
     def sync_auth_flow(
         self, request: httpx.Request
     ) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self._token
-        if token is not None and time.monotonic() < token[1]:
-            _carry(token[0], request)
+        token = self._valid()
+        if token is not None:
+            _carry(token, request)
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return
-        response = yield self._login(request)
-        _carry(self._take(response), request)
+        # Bounded: a login that hangs must not cost the others their time.
+        mine = self._logging_in.acquire(timeout=_PATIENCE)
+        try:
+            fresh = self._valid()
+            if fresh is None or fresh is token:
+                fresh = self._take((yield self._login(request)))
+        finally:
+            if mine:
+                self._logging_in.release()
+        _carry(fresh, request)
         yield request
+
+    def _valid(self) -> SecretStr | None:
+        """The token, while it is young."""
+        token = self._token
+        return token[0] if token is not None and time.monotonic() < token[1] else None
 
     def _login(self, request: httpx.Request) -> httpx.Request:
         password = self._password.get_secret_value()
@@ -159,6 +175,7 @@ class WattTime(HttpSource):
         peer = peer_at(
             base_url,
             INFO.title,
+            public_url=BASE_URL,
             credential_origin=credential_origin,
             refusal_hint="A free account reaches CAISO_NORTH only.",
         )

@@ -6,8 +6,9 @@ A new one is a module in ``sources/services`` and its row in `LIVE`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from threading import Lock
 
 from pydantic import SecretStr
 
@@ -33,7 +34,7 @@ from carbonaware_prefect.sources.wiring.zones import (
     watttime_regions,
 )
 
-__all__ = ["LIVE", "LiveSource", "open_live"]
+__all__ = ["LIVE", "LiveSource", "forget_live", "open_live"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,13 @@ class LiveSource:
         open: makes it from settings, and from where its credential is.
         info: what it covers, with these settings.
         needs: settings that it cannot do without: a key, an account, a server.
+        takes: other settings of its own.
     """
 
     open: Callable[[Settings, str | None], DescribedSource]
     info: Callable[[Settings], SourceInfo]
     needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
 
     @property
     def variables(self) -> str:
@@ -143,32 +146,57 @@ LIVE: Mapping[str, LiveSource] = {
         open=_electricity_maps,
         info=lambda _: electricity_maps.INFO,
         needs=("electricity_maps_key",),
+        takes=("electricity_maps_url",),
     ),
     "watttime": LiveSource(
         open=_watttime,
         info=lambda _: replace(watttime.INFO, zones=frozenset(watttime_regions())),
         needs=("watttime_username", "watttime_password"),
+        takes=("watttime_url",),
     ),
     "carbon_aware_sdk": LiveSource(
-        open=_carbon_aware_sdk, info=_sdk_info, needs=("sdk_url",)
+        open=_carbon_aware_sdk,
+        info=_sdk_info,
+        needs=("sdk_url",),
+        takes=("sdk_signal", "sdk_locations"),
     ),
     "gb_carbon_intensity": LiveSource(
-        open=_gb_carbon_intensity, info=lambda _: gb_carbon_intensity.INFO
+        open=_gb_carbon_intensity,
+        info=lambda _: gb_carbon_intensity.INFO,
+        takes=("gb_carbon_intensity_url",),
     ),
-    "energy_charts": LiveSource(open=_energy_charts, info=lambda _: energy_charts.INFO),
+    "energy_charts": LiveSource(
+        open=_energy_charts,
+        info=lambda _: energy_charts.INFO,
+        takes=("energy_charts_url",),
+    ),
     "carbonaware_scheduler": LiveSource(
         open=_carbonaware_scheduler,
         info=lambda _: replace(
             carbonaware_scheduler.INFO, zones=frozenset(scheduler_regions())
         ),
+        takes=("carbonaware_scheduler_url",),
     ),
 }
 """Live sources by name, in the order that ``auto`` asks them."""
 
 
-@lru_cache(maxsize=16)
+_SHARED = ("source_timeout", "cache_dir")
+"""Settings that every live source takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A live source with the settings that it takes; all others make no other of it."""
+
+    name: str
+    origin: str | None
+    taken: tuple[object, ...]
+    settings: Settings = field(compare=False)
+
+
 def open_live(name: str, settings: Settings, origin: str | None = None) -> DescribedSource:
-    """One source per name and settings, kept so that a login lasts.
+    """One source per name and what it takes of the settings, kept so that a login lasts.
 
     Args:
         name: one of `LIVE`.
@@ -178,8 +206,27 @@ def open_live(name: str, settings: Settings, origin: str | None = None) -> Descr
     Raises:
         InvalidSettingError: (a ValueError) the base URL is none, or names no https.
     """
+    row = LIVE[name]
+    names = (*row.needs, *row.takes, *_SHARED)
+    taken = tuple(getattr(settings, each) for each in names)
+    with _ONE_BY_ONE:
+        return _opened(_Wanted(name, origin, taken, settings))
+
+
+def forget_live() -> None:
+    """Open each source anew, as another process would."""
+    _opened.cache_clear()
+
+
+# Two threads that open the same source at once would each log in.
+_ONE_BY_ONE = Lock()
+
+
+@lru_cache(maxsize=32)
+def _opened(wanted: _Wanted) -> DescribedSource:
+    name, origin = wanted.name, wanted.origin
     try:
-        return LIVE[name].open(settings, origin)
+        return LIVE[name].open(wanted.settings, origin)
     except InvalidSettingError as error:
         if origin is not None:
             msg = f"{origin}: {error}"

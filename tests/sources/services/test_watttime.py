@@ -17,6 +17,7 @@ from carbonaware_prefect.errors import (
     SourceMalformedError,
     SourceRefusedError,
 )
+from carbonaware_prefect.sources.http.exchange import FetchBudget
 from carbonaware_prefect.sources.services.watttime import WattTime
 from tests.sources.contract.cases import (
     MIDNIGHT,
@@ -57,6 +58,16 @@ def test_watttime_logs_in_once_for_many_questions(api: Api) -> None:
         "/login",
         *["/v3/forecast"] * 3,
     ]
+
+
+def test_watttime_logs_in_once_for_many_threads(api: Api) -> None:
+    """Those that come while one logs in wait for its token."""
+    case = case_of("watttime")
+    api.answer = sign_in(case.good(), tokens=["t1", "t2", "t3", "t4"])
+    source = case.make(api.url, FetchBudget())
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: source.fetch(case.zone, case.asked), range(4)))
+    assert [asked.path for asked in api.asked].count("/login") == 1
 
 
 def test_watttime_logs_in_again_when_the_token_is_refused(api: Api) -> None:

@@ -228,7 +228,7 @@ def test_a_dead_source_falls_through_to_typical(
     decision = decide(monkeypatch, source="auto", energy_charts_url=api.url)
 
     assert decision.source == "typical"
-    assert decision.failures[0].startswith("energy_charts: Energy-Charts at 127.0.0.1")
+    assert decision.failures[0].startswith("energy_charts: Energy-Charts at the base URL")
     assert "typical answered" in decision.sentence
 
 

@@ -128,7 +128,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
             source=get("source"),
             signal="marginal" if get("signal") == "marginal" else "average",
         )
-    except (TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         # Somebody else wrote there. Without a plan the delay decides anew.
         return None
 

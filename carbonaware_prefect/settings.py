@@ -24,6 +24,7 @@ from carbonaware_prefect.policies.words import (
     Positive,
     Secret,
     Text,
+    TimeZone,
     explain,
     parse_bound,
     parse_duration,
@@ -62,6 +63,12 @@ class Settings(PolicyModel, BaseSettings):
         source_timeout: ``CARBONAWARE_SOURCE_TIMEOUT``, time for all sources together.
         detect: ``CARBONAWARE_DETECT``, whether to look for the cloud we run in where
             nobody says a place.
+        forecast_folder: ``CARBONAWARE_FORECAST_FOLDER``, below which deployments, pools
+            and blocks may name forecast files; without it they may name none.
+        forecast_time_zone: ``CARBONAWARE_FORECAST_TIME_ZONE``, of times in forecast files
+            that name none; by default the one that the grid zone lives in.
+        forecast_max_age: ``CARBONAWARE_FORECAST_MAX_AGE``, how long ago a forecast may
+            have been issued.
         cache_dir: ``CARBONAWARE_CACHE_DIR``, folder of the forecasts that the processes
             of a machine share; empty keeps them within each process.
         electricity_maps_key, watttime_username, watttime_password: credentials.
@@ -81,6 +88,9 @@ class Settings(PolicyModel, BaseSettings):
     planner_interval: Positive = timedelta(minutes=5)
     source_timeout: Positive = timedelta(seconds=10)
     detect: bool = True
+    forecast_folder: Text = None
+    forecast_time_zone: TimeZone | None = None
+    forecast_max_age: Positive = timedelta(hours=48)
     cache_dir: str | None = None
     electricity_maps_key: Secret = None
     electricity_maps_url: Text = None

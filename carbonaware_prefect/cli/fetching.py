@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from carbonaware_prefect.cli.output import working
+from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.clouds.findings import Detection
 from carbonaware_prefect.clouds.places import Place
 from carbonaware_prefect.core import Forecast, Interval
@@ -87,6 +89,8 @@ class FetchedForecast:
         source: name of the source that gave it.
         info: whom to credit; None where the source does not say.
         failures: the sources asked before, and why they did not deliver.
+        notes: what was assumed in reading it.
+        fetched_at: when that was.
     """
 
     where: Where
@@ -95,6 +99,14 @@ class FetchedForecast:
     source: str
     info: SourceInfo | None
     failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+    fetched_at: datetime
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago the forecast was issued; None where its source does not say."""
+        issued = self.forecast.issued_at
+        return None if issued is None else self.fetched_at - issued
 
 
 def find(
@@ -162,4 +174,6 @@ def fetch_wanted(
         source=name,
         info=describe(where.zone) if name == TypicalSource.name else known.get(name),
         failures=tuple(Failure(source=who, why=why) for who, why in answer.failures),
+        notes=answer.notes,
+        fetched_at=utc_now(),
     )

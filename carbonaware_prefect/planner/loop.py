@@ -25,8 +25,8 @@ __all__ = ["Health", "repeat"]
 _LOGGER = logging.getLogger("carbonaware_prefect.planner")
 # Planners that were started together shall not ask the server together for ever.
 _JITTER = 0.1
-# For a pass that is under way at the end; a container is given ten seconds in all.
-_LAST_SECONDS = 5.0
+# For a pass that is under way at the end; the process is to end within five in all.
+_LAST_SECONDS = 3.0
 
 
 class Health:

@@ -153,8 +153,11 @@ async def _decide(
             overtake = terms.settings.policy_fields["overtake"]
             neighbours = None if overtake else order.of(run)
             request = terms.policy.bind(run.nominal_start, zone, neighbours=neighbours)
-            needs.append((run, terms, Need(request=request, settings=terms.settings)))
-    found = await fetch_all([need for _, _, need in needs], world.now)
+            need = Need(request=request, settings=terms.settings, confined=terms.confined)
+            needs.append((run, terms, need))
+    found = await fetch_all(
+        [need for _, _, need in needs], world.now, within=settings.planner_interval
+    )
     candidates: list[Candidate] = []
     for run, terms, need in needs:
         fetched = found[need.key]

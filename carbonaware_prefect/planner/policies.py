@@ -9,10 +9,13 @@ must not be able to send the planner's keys elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
+
+import httpx
 
 from carbonaware_prefect.core import Policy
 from carbonaware_prefect.errors import (
@@ -29,10 +32,12 @@ from carbonaware_prefect.policies.given import (
     given_by,
     no_such_block,
 )
-from carbonaware_prefect.policies.words import parse_time_zone
+from carbonaware_prefect.policies.words import parse_time_zone, shown
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["RunPolicies", "RunPolicy", "schedule_zone"]
+
+_BLOCK_NAME = re.compile(r"[a-z0-9-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +47,13 @@ class RunPolicy:
     Attributes:
         settings: all settings together; None when one of them is wrong.
         policy: what they come to; None likewise.
+        confined: whether somebody else than the planner named the source.
         fault: which deployment, variable and value is wrong and what is allowed.
     """
 
     settings: Settings | None = None
     policy: Policy | None = None
+    confined: bool = True
     fault: str | None = None
 
 
@@ -72,7 +79,7 @@ class RunPolicies:
         self._pools = pools
         self._block = block
         self._known: dict[tuple[Any, ...], RunPolicy] = {}
-        self._blocks: dict[str, Json | None] = {}
+        self._blocks: dict[str, Json | str | None] = {}
 
     async def of(self, run: Upcoming) -> RunPolicy:
         """What holds for that run."""
@@ -85,34 +92,55 @@ class RunPolicies:
     async def _work_out(self, run: Upcoming) -> RunPolicy:
         deployment = self._deployments[run.deployment]
         try:
-            return self._bind(await self._given(run, deployment))
+            given = await self._given(run, deployment)
+            confined = "source" in given.fields
+            return self._bind(given.parsed().over(self._own.given()), confined)
         except InvalidInputError as error:
             return RunPolicy(fault=f"deployment {deployment['name']!r}: {error}")
 
     async def _given(self, run: Upcoming, deployment: Json) -> GivenPolicy:
-        """What the run, its deployment, its pool, its block and the planner give."""
+        """What the run, its deployment, its pool and its block give, in their words."""
         # Parsed in the end: a wrong value is no fault where another one hides it.
         given = given_by(Giver.DEPLOYMENT, run.env)
         deployed = carbonaware_among(deployment.get("job_variables"))
         given = given.over(given_by(Giver.DEPLOYMENT, deployed))
         given = given.over(given_by(Giver.POOL, _pool_env(self._pools.get(run.pool or ""))))
-        own = self._own.given()
-        block = given.over(own).complete()["policy"]
+        block = given.over(self._own.given()).complete()["policy"]
         if block is not None:
             given = given.over(given_by(Giver.BLOCK, await self._read_block(block)))
-        return given.parsed().over(own)
+        return given
 
     async def _read_block(self, name: str) -> Json:
         if name not in self._blocks:
-            self._blocks[name] = await self._block(name)
+            self._blocks[name] = await self._look_for_block(name)
         found = self._blocks[name]
+        if isinstance(found, str):
+            raise InvalidSettingError(found)
         if found is None:
             raise no_such_block(name)
         return found
 
-    def _bind(self, given: GivenPolicy) -> RunPolicy:
+    async def _look_for_block(self, name: str) -> Json | str | None:
+        """The block, or what is in the way for those who name it."""
+        if not _BLOCK_NAME.fullmatch(name):
+            # Prefect gives none a name of other letters, and a path is made of it.
+            return (
+                f"CARBONAWARE_POLICY={shown(name)}: that is no name of a block; they are "
+                "made of lowercase letters, numbers and dashes"
+            )
+        try:
+            return await self._block(name)
+        except httpx.HTTPStatusError as error:
+            why = f"the server answers {error.response.status_code}"
+        except httpx.HTTPError as error:
+            why = type(error).__name__
+        return f"CARBONAWARE_POLICY={name!r}: the block could not be read ({why})"
+
+    def _bind(self, given: GivenPolicy, confined: bool) -> RunPolicy:
         return RunPolicy(
-            settings=self._own.giving(given), policy=given.policy(_zone(given))
+            settings=self._own.giving(given),
+            policy=given.policy(_zone(given)),
+            confined=confined,
         )
 
 
@@ -132,20 +160,28 @@ def _zone(given: GivenPolicy) -> str | None:
 
 def _pool_env(pool: Json | None) -> dict[str, Any]:
     """The default ``env`` of a pool's base job template."""
-    template = (pool or {}).get("base_job_template") or {}
-    properties = (template.get("variables") or {}).get("properties") or {}
-    return carbonaware((properties.get("env") or {}).get("default"))
+    found: Any = pool
+    for key in ("base_job_template", "variables", "properties", "env", "default"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return carbonaware(found)
 
 
 def schedule_zone(deployment: Json, schedule: str | None) -> tzinfo | None:
     """The time zone of the schedule that made a run, else of the first that has one."""
-    schedules = deployment.get("schedules") or []
+    schedules = schedules_of(deployment)
     mine = [each for each in schedules if each.get("id") == schedule]
     for each in mine + schedules:
-        name = (each.get("schedule") or {}).get("timezone")
-        if name:
+        timing = each.get("schedule")
+        name = timing.get("timezone") if isinstance(timing, dict) else None
+        if isinstance(name, str) and name:
             try:
                 return parse_time_zone(name)
             except ValueError:
                 return None
     return None
+
+
+def schedules_of(deployment: Json) -> list[Json]:
+    """The schedules of a deployment."""
+    found = deployment.get("schedules")
+    return [each for each in found if isinstance(each, dict)] if found else []

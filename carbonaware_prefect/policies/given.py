@@ -26,7 +26,7 @@ from carbonaware_prefect.policies.fields import (
     fields_of,
 )
 from carbonaware_prefect.policies.models import PolicyModel
-from carbonaware_prefect.policies.words import explain, parse_argument
+from carbonaware_prefect.policies.words import explain, parse_argument, shown
 
 __all__ = [
     "PLACE",
@@ -38,6 +38,7 @@ __all__ = [
     "unknown_argument",
 ]
 
+_LONGEST = 2_000
 PLACE = ("provider", "region", "zone")
 """The fields that are taken as a whole."""
 _CORE = {field.name for field in dataclasses.fields(Policy)}.intersection(FIELDS) - {"zone"}
@@ -76,6 +77,13 @@ class GivenPolicy:
             InvalidSettingError: (a ValueError) names the variable, what it holds and
                 what is allowed.
         """
+        for name, value in self.fields.items():
+            if isinstance(value, str) and len(value) > _LONGEST:
+                msg = (
+                    f"CARBONAWARE_{name.upper()} has {len(value)} characters; "
+                    f"{_LONGEST} at most make sense"
+                )
+                raise InvalidSettingError(msg)
         try:
             return given_in(PolicyModel.model_validate(dict(self.fields)))
         except ValidationError as error:
@@ -182,6 +190,6 @@ def unknown_argument(name: str, known: Collection[str]) -> UnknownArgumentError:
 def no_such_block(name: str) -> InvalidSettingError:
     """The error for a policy that nobody has saved."""
     return InvalidSettingError(
-        f"CARBONAWARE_POLICY={name!r}: there is no carbon-policy block of that name; make "
-        "one in the UI, or with CarbonPolicy(...).save(...)"
+        f"CARBONAWARE_POLICY={shown(name)}: there is no carbon-policy block of that name; "
+        "make one in the UI, or with CarbonPolicy(...).save(...)"
     )

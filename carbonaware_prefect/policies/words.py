@@ -6,6 +6,7 @@ Durations are ISO 8601 (``PT6H``) or short (``6h``, ``90m``, ``1h30m``).
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import time, timedelta
 from typing import Annotated, Any
@@ -44,6 +45,8 @@ _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<percent>%)?")
 _DURATION = TypeAdapter(timedelta)
 # Beyond it, a sum with a start leaves the calendar.
 _LONGEST = timedelta(days=366)
+_SHORTENED = reprlib.Repr()
+_SHORTENED.maxstring = _SHORTENED.maxother = 100
 _FAULTS = {
     "greater_than": "must be longer than zero; write e.g. PT6H or 6h",
     "greater_than_equal": "must not be negative",
@@ -76,9 +79,9 @@ def parse_duration(text: str) -> timedelta:
     if duration is not None and duration <= _LONGEST:
         return duration
     if duration is not None:
-        msg = f"{text!r} is more than a year; write e.g. PT6H, 6h, 90m or 1h30m"
+        msg = f"{shown(text)} is more than a year; write e.g. PT6H, 6h, 90m or 1h30m"
         raise InvalidSettingError(msg)
-    msg = f"{text!r} is no duration; write e.g. PT6H, 6h, 90m or 1h30m"
+    msg = f"{shown(text)} is no duration; write e.g. PT6H, 6h, 90m or 1h30m"
     raise InvalidSettingError(msg)
 
 
@@ -94,8 +97,11 @@ def parse_bound(text: str) -> time | timedelta:
     try:
         return parse_duration(text)
     except ValueError:
-        msg = f"{text!r} is no time; write a time of day, e.g. 07:00, or a time from the "
-        raise InvalidSettingError(msg + "due time, e.g. PT6H") from None
+        msg = (
+            f"{shown(text)} is no time; write a time of day, e.g. 07:00, or a time from "
+            "the due time, e.g. PT6H"
+        )
+        raise InvalidSettingError(msg) from None
 
 
 def parse_hours(text: str) -> tuple[Hours, ...]:
@@ -108,7 +114,7 @@ def parse_hours(text: str) -> tuple[Hours, ...]:
     for part in text.split(","):
         ends = [_CLOCK.fullmatch(end.strip()) for end in part.split("-")]
         if len(ends) != 2 or not all(ends):  # noqa: PLR2004
-            msg = f"{part.strip()!r} is no range of hours; write e.g. 08:00-18:00"
+            msg = f"{shown(part.strip())} is no range of hours; write e.g. 08:00-18:00"
             raise InvalidSettingError(msg)
         start, end = (_time(clock) for clock in ends if clock)
         try:
@@ -127,7 +133,9 @@ def parse_time_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name.strip())
     except (KeyError, ValueError, OSError):
-        msg = f"{name!r} is no time zone; write an IANA name, e.g. Europe/Berlin or UTC"
+        msg = (
+            f"{shown(name)} is no time zone; write an IANA name, e.g. Europe/Berlin or UTC"
+        )
         raise InvalidSettingError(msg) from None
 
 
@@ -142,7 +150,7 @@ def _share(value: Any) -> Any:
         return value
     share = _SHARE.fullmatch(value.strip())
     if not share:
-        msg = f"{value!r} is no share; write e.g. 0.02 or 2%"
+        msg = f"{shown(value)} is no share; write e.g. 0.02 or 2%"
         raise InvalidSettingError(msg)
     return float(share["number"]) / (100 if share["percent"] else 1)
 
@@ -180,10 +188,15 @@ def explain(error: ValidationError, hidden: Collection[str] = ()) -> str:
     """
     return "; ".join(
         f"CARBONAWARE_{str(fault['loc'][0]).upper()}="
-        + ("(not shown)" if fault["loc"][0] in hidden else repr(fault["input"]))
+        + ("(not shown)" if fault["loc"][0] in hidden else shown(fault["input"]))
         + f": {_why(fault)}"
         for fault in error.errors()
     )
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: its middle is left out where it is long."""
+    return _SHORTENED.repr(value)
 
 
 def parse_argument(name: str, words: str, kind: Any) -> Any:
@@ -198,8 +211,8 @@ def parse_argument(name: str, words: str, kind: Any) -> Any:
         fault = error.errors()[0]
         why = _why(fault)
         # A parser's own sentence holds the words, pydantic's does not.
-        shown = "" if fault["type"] == "value_error" else f"{words!r} "
-        msg = f"{name}: {shown}{why}"
+        quoted = "" if fault["type"] == "value_error" else f"{shown(words)} "
+        msg = f"{name}: {quoted}{why}"
         raise InvalidSettingError(msg) from None
 
 

@@ -8,6 +8,7 @@ import sys
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from ruamel.yaml import YAML
@@ -15,8 +16,9 @@ from ruamel.yaml import YAML
 from carbonaware_prefect import errors
 from carbonaware_prefect.core import Reason
 from carbonaware_prefect.settings import Settings, parse_duration
-from carbonaware_prefect.sources.file import parse_forecast
+from carbonaware_prefect.sources.file.parsing import parse
 from carbonaware_prefect.sources.typical import known_zones
+from carbonaware_prefect.sources.wiring.saved import answer_reader
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks, commands, text_of
 from tests.prefect_server.process import clean_environment
 
@@ -78,7 +80,13 @@ def test_command_exists(home: str, command: list[str]) -> None:
 @pytest.mark.parametrize("block", _FORECASTS, ids=lambda block: block.where)
 def test_forecast_formats_are_read(block: Block) -> None:
     """Each example of a forecast file is one."""
-    forecast = parse_forecast(block.text, name=block.where)
+    forecast = parse(
+        block.text,
+        name=block.where,
+        zone="DE",
+        time_zone=ZoneInfo("Europe/Berlin"),
+        read_answer=answer_reader(signal="average", locations=None),
+    ).forecast
 
     assert forecast.end - forecast.start == timedelta(hours=2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def need(source: str | None, zone: str | None, ahead: int = 1, **more: Any) -> N
     """A run of one hour that may wait six."""
     policy = Policy(zone=zone, duration=HOUR)
     return Need(
+        confined=False,
         request=policy.bind(NOW + ahead * HOUR),
         settings=Settings(source=source, cache_dir="", **more),
     )
@@ -30,7 +32,7 @@ def need(source: str | None, zone: str | None, ahead: int = 1, **more: Any) -> N
 
 def found(*needs: Need) -> Mapping[tuple[Any, ...], Fetched]:
     """What the sources answer."""
-    return asyncio.run(fetch_all(needs, NOW))
+    return asyncio.run(fetch_all(needs, NOW, within=HOUR))
 
 
 def a_file(folder: Path, hours: int) -> str:
@@ -95,3 +97,27 @@ def test_a_chain_goes_on_to_the_next_source(tmp_path: Path) -> None:
     assert passed_over.forecast is not None
     assert passed_over.forecast.source == "typical"
     assert passed_over.failures[0].startswith("electricity_maps: ")
+
+
+def test_who_names_a_file(tmp_path: Path) -> None:
+    """The planner names any file; a deployment none, where it has no folder for them."""
+    own = need(a_file(tmp_path, 8), "DE")
+    others = replace(own, confined=True)
+    answers = found(own, others)
+
+    assert answers[own.key].forecast is not None
+    assert answers[others.key].reason is Reason.INVALID_SETTING
+    assert "CARBONAWARE_FORECAST_FOLDER" in answers[others.key].because
+
+
+def test_a_thousand_zones_take_no_longer_than_allowed() -> None:
+    """What is left when time is over starts as due; the most wanted zones come first."""
+    few = [need("typical", f"ZZ-{number}") for number in range(20)]
+    many = [need("typical", "DE", ahead) for ahead in range(3)]
+    nothing = asyncio.run(fetch_all([*few, *many], NOW, within=timedelta(0)))
+    answers = found(*few, *many)
+
+    assert {answer.reason for answer in nothing.values()} == {Reason.SOURCE_FAILED}
+    assert "no time was left" in nothing[few[0].key].because
+    assert next(iter(answers)) == many[0].key
+    assert answers[many[0].key].forecast is not None

@@ -6,6 +6,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import httpx
 import pytest
 
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy
@@ -14,6 +15,7 @@ from carbonaware_prefect.settings import Settings
 
 NOW = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
+REQUEST = httpx.Request("GET", "http://localhost")
 
 
 def a_run(**env: str) -> Upcoming:
@@ -202,3 +204,84 @@ def test_a_block_is_read_once() -> None:
 
     asyncio.run(all_of_them())
     assert ask.asked == ["nightly"]
+
+
+@pytest.mark.parametrize(
+    ("said", "confined"),
+    [
+        ({"deployment": {"CARBONAWARE_SOURCE": "typical"}}, True),
+        ({"pool": {"CARBONAWARE_SOURCE": "typical"}}, True),
+        ({"block": {"source": "typical"}, "own": {"policy": "nightly"}}, True),
+        ({"own": {"source": "typical"}}, False),
+        ({"deployment": {"CARBONAWARE_ZONE": "DE"}, "own": {"source": "auto"}}, False),
+    ],
+)
+def test_who_named_the_source(said: dict[str, Any], confined: bool) -> None:
+    """A source that the planner did not name itself may not name every file."""
+    assert Places(**said).terms().confined is confined
+    assert Places(**{**said, "own": {}}).terms(CARBONAWARE_SOURCE="typical").confined
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../x", "a/b", "a b", "%2e%2e", "Nightly", "\u202e", "x" * 300, "a\n"]
+)
+def test_the_name_of_a_block_is_one(name: str) -> None:
+    """No path is made of anything else, and the server is not asked."""
+    places = Places(block={"window": "4h"})
+    terms = places.terms(CARBONAWARE_POLICY=name)
+
+    assert terms.fault is not None
+    assert "that is no name of a block" in terms.fault
+    assert places.asked == []
+    assert len(terms.fault) < 300
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (httpx.HTTPStatusError("no", request=REQUEST, response=httpx.Response(403)), "403"),
+        (httpx.ReadTimeout("slow"), "ReadTimeout"),
+    ],
+)
+def test_a_block_that_cannot_be_read(error: Exception, words: str) -> None:
+    """It is the fault of those who name it, and asked for once; all others are told."""
+
+    async def refuse(name: str) -> dict[str, Any] | None:
+        asked.append(name)
+        raise error
+
+    asked: list[str] = []
+    deployments = {"d": {"name": "etl"}, "other": {"name": "fine"}}
+    policies = RunPolicies(Settings(), deployments, {}, refuse)
+
+    async def all_of_them() -> list[RunPolicy]:
+        runs = [a_run(CARBONAWARE_POLICY="mine"), a_run(CARBONAWARE_POLICY="mine", X="1")]
+        return [await policies.of(run) for run in (*runs, a_run())]
+
+    *faulty, fine = asyncio.run(all_of_them())
+    assert fine.policy is not None
+    assert asked == ["mine"]
+    for terms in faulty:
+        assert terms.fault is not None
+        assert f"CARBONAWARE_POLICY='mine': the block could not be read ({words}" in (
+            terms.fault.replace("the server answers ", "")
+        )
+
+
+def test_a_value_that_is_a_novel() -> None:
+    """A fault quotes the two ends of a long value, and refuses one beyond all measure."""
+    long = Places().terms(CARBONAWARE_WINDOW="x" * 1_000).fault
+    longer = Places().terms(CARBONAWARE_SOURCE="typical," * 1_000).fault
+
+    assert long is not None
+    assert len(long) < 500
+    assert longer is not None
+    assert "CARBONAWARE_SOURCE has 8000 characters; 2000 at most" in longer
+
+
+@pytest.mark.parametrize("template", [[], 7, "x", {"variables": []}, {"variables": 1}])
+def test_a_pool_without_a_template(template: Any) -> None:
+    """Whatever stands where a pool's template should, it says nothing."""
+    pools = {"pool": {"base_job_template": template}}
+    policies = RunPolicies(Settings(), {"d": {"name": "etl"}}, pools, Places()._block)
+    assert asyncio.run(policies.of(a_run())).fault is None

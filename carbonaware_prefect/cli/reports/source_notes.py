@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from carbonaware_prefect.cli.fetching import FetchedForecast
 from carbonaware_prefect.cli.output import iso, printable
 
 __all__ = ["credit", "notes", "source_document"]
+
+_TWO_HOURS, _THREE_DAYS = 120, 72  # in minutes, in hours
 
 
 def credit(fetched: FetchedForecast) -> Iterator[str]:
@@ -15,6 +18,7 @@ def credit(fetched: FetchedForecast) -> Iterator[str]:
     forecast, info = fetched.forecast, fetched.info
     issued = forecast.issued_at
     when = f", issued {issued:%Y-%m-%d %H:%M} UTC" if issued else ""
+    when += f" ({_ago(fetched.age)})" if fetched.age is not None else ""
     title = f"{info.title} ({fetched.source})" if info else fetched.source
     yield f"Source: {title}, {forecast.signal} intensity{when}"
     if info is not None:
@@ -22,9 +26,21 @@ def credit(fetched: FetchedForecast) -> Iterator[str]:
         yield f"Licence: {info.licence}"
 
 
+def _ago(age: timedelta) -> str:
+    """How long ago, as a person would say it."""
+    if age < timedelta(0):
+        return "in the future"
+    minutes = age // timedelta(minutes=1)
+    if minutes < _TWO_HOURS:
+        return f"{minutes} min ago"
+    hours = round(minutes / 60)
+    return f"{hours} h ago" if hours < _THREE_DAYS else f"{round(hours / 24)} days ago"
+
+
 def notes(fetched: FetchedForecast) -> Iterator[str]:
-    """The credit, and what went wrong before a source fetched."""
+    """The credit, what was assumed, and what went wrong before a source fetched."""
     yield from credit(fetched)
+    yield from map(printable, fetched.notes)
     for failure in fetched.failures:
         yield printable(f"Failed: {failure.source}: {failure.why}")
 
@@ -38,9 +54,11 @@ def source_document(fetched: FetchedForecast) -> dict[str, object]:
         "title": info.title if info else None,
         "signal": forecast.signal,
         "issued_at": iso(issued) if issued else None,
+        "age_seconds": None if fetched.age is None else fetched.age.total_seconds(),
         "attribution": info.attribution if info else None,
         "licence": info.licence if info else None,
         "url": info.url if info else None,
+        "notes": list(fetched.notes),
         "failed": [
             {"source": failure.source, "reason": failure.why}
             for failure in fetched.failures

@@ -19,7 +19,8 @@ until the next starts, the last one as long as the one before it. An empty inten
 gap. What may mean two things is refused.
 """
 
+from carbonaware_prefect.sources.file.folder import path_below
 from carbonaware_prefect.sources.file.parsing import SavedAnswer, parse_forecast
 from carbonaware_prefect.sources.file.source import FileSource
 
-__all__ = ["FileSource", "SavedAnswer", "parse_forecast"]
+__all__ = ["FileSource", "SavedAnswer", "parse_forecast", "path_below"]

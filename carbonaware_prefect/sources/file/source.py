@@ -19,6 +19,10 @@ def _nowhere(_: str | None) -> tzinfo | None:
     return None
 
 
+def _none(_: Forecast, __: Interval) -> str | None:
+    return None
+
+
 class FileSource:
     """Forecasts from one file, read anew at each fetch.
 
@@ -26,9 +30,11 @@ class FileSource:
 
     Args:
         path: of the file; ``~`` is expanded.
+        name: for messages, where the path is not to be told.
         time_zone: gives, for the zone that is asked for, the time zone of times that name
             none; by default they are refused.
         read_answer: reads the saved answer of a forecast service.
+        fault: says what is wrong with a forecast for what is asked, or None.
     """
 
     name = "file"
@@ -38,10 +44,14 @@ class FileSource:
         self,
         path: str | os.PathLike[str],
         *,
+        name: str | None = None,
         time_zone: Callable[[str | None], tzinfo | None] = _nowhere,
         read_answer: ReadAnswer | None = None,
+        fault: Callable[[Forecast, Interval], str | None] = _none,
     ) -> None:
         self._path = Path(path)
+        self._name = str(path) if name is None else name
+        self._fault = fault
         self._time_zone = time_zone
         self._read_answer = read_answer
         self._last: Parsed | None = None
@@ -61,9 +71,10 @@ class FileSource:
 
         Raises:
             ForecastFileError: (a ValueError) missing, unreadable or malformed.
-            NoForecastError: it is for another zone, or lies outside ``interval``.
+            NoForecastError: it is for another zone, lies outside ``interval``, or has
+                another fault.
         """
-        name = str(self._path)
+        name = self._name
         self._last = parse(
             decode(read_bytes(self._path, name), name),
             name=name,
@@ -84,5 +95,9 @@ class FileSource:
                 f"{forecast.end.isoformat()}, nothing between "
                 f"{interval.start.isoformat()} and {interval.end.isoformat()}; renew it"
             )
+            raise NoForecastError(msg)
+        fault = self._fault(forecast, interval)
+        if fault is not None:
+            msg = f"forecast file {name}: {fault}"
             raise NoForecastError(msg)
         return forecast

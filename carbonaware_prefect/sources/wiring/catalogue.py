@@ -16,15 +16,16 @@ from carbonaware_prefect.errors import InvalidSettingError, UnknownSourceError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources import typical
 from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
-from carbonaware_prefect.sources.file import FileSource
 from carbonaware_prefect.sources.services import watttime
 from carbonaware_prefect.sources.typical import TypicalSource
 from carbonaware_prefect.sources.wiring.chain import ChainSource, Link
+from carbonaware_prefect.sources.wiring.files import open_file
 from carbonaware_prefect.sources.wiring.live import LIVE, open_live
 
 __all__ = ["Entry", "chain_of", "entries", "names", "open_source"]
 
 TYPICAL, AUTO, FILE = "typical", "auto", "file"
+_LONGEST_CHAIN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ def entries(settings: Settings) -> tuple[Entry, ...]:
     return (*live, Entry(name=TYPICAL, info=typical.describe()))
 
 
-def open_source(source: object, settings: Settings) -> Source:
+def open_source(source: object, settings: Settings, *, confined: bool = False) -> Source:
     """The source that a name, a chain of names, a source or a forecast stands for.
 
     Args:
@@ -78,15 +79,18 @@ def open_source(source: object, settings: Settings) -> Source:
             ``auto`` where credentials are set or typical days are not allowed, else for
             ``typical``: without the user's wish nothing goes out on the network.
         settings: credentials, URLs, limits.
+        confined: whether it was named by somebody who may not name every file of this
+            machine, but those below ``CARBONAWARE_FORECAST_FOLDER``.
 
     Raises:
         UnknownSourceError: (a ValueError) nothing of that name.
-        InvalidSettingError: (a ValueError) a chain of average and marginal sources.
+        InvalidSettingError: (a ValueError) a chain of average and marginal sources, or a
+            file that may not be named.
     """
     if source is None:
         return _default(settings)
     if isinstance(source, str):
-        return _named(source.strip(), settings)
+        return _named(source.strip(), settings, confined=confined)
     if isinstance(source, Forecast):
         return FixedSource(source)
     if isinstance(source, Source) and not isinstance(source, type):
@@ -95,16 +99,20 @@ def open_source(source: object, settings: Settings) -> Source:
     raise UnknownSourceError(msg)
 
 
-def _named(words: str, settings: Settings) -> Source:
+def _named(words: str, settings: Settings, *, confined: bool) -> Source:
     if words.lower() == AUTO:
         return _auto(settings)
     # A path may hold commas.
     if words.lower().startswith(f"{FILE}:"):
-        return _file(words)
+        return _file(words, settings, confined=confined)
     parts = [part.strip() for part in words.split(",")]
+    if len(parts) > _LONGEST_CHAIN:
+        msg = f"a chain of {len(parts)} sources; name {_LONGEST_CHAIN} at most"
+        raise InvalidSettingError(msg)
     if len(parts) == 1 and parts[0].lower() == TYPICAL:
         return TypicalSource()
-    return _chain([_link(part, settings) for part in parts], settings)
+    links = [_link(part, settings, confined=confined) for part in parts]
+    return _chain(links, settings)
 
 
 def chain_of(name: str, settings: Settings, *, origin: str) -> ChainSource:
@@ -120,7 +128,9 @@ def chain_of(name: str, settings: Settings, *, origin: str) -> ChainSource:
     """
     open_live(name, settings, origin)
     link = replace(_link(name, settings), open=partial(open_live, name, settings, origin))
-    return ChainSource([link], budget=settings.source_timeout)
+    return ChainSource(
+        [link], budget=settings.source_timeout, max_age=settings.forecast_max_age
+    )
 
 
 def _default(settings: Settings) -> Source:
@@ -137,7 +147,13 @@ def _auto(settings: Settings) -> Source:
         for entry in entries(settings)
         if entry.missing is None and (typical_too or entry.name != TYPICAL)
     ]
-    return ChainSource(links, name=AUTO, budget=settings.source_timeout, by_zone=True)
+    return ChainSource(
+        links,
+        name=AUTO,
+        budget=settings.source_timeout,
+        by_zone=True,
+        max_age=settings.forecast_max_age,
+    )
 
 
 def _chain(links: list[Link], settings: Settings) -> Source:
@@ -149,12 +165,14 @@ def _chain(links: list[Link], settings: Settings) -> Source:
             "keep those of one signal"
         )
         raise InvalidSettingError(msg)
-    return ChainSource(links, budget=settings.source_timeout)
+    return ChainSource(
+        links, budget=settings.source_timeout, max_age=settings.forecast_max_age
+    )
 
 
-def _link(words: str, settings: Settings) -> Link:
+def _link(words: str, settings: Settings, *, confined: bool = False) -> Link:
     if words.lower().startswith(f"{FILE}:"):
-        file = _file(words)
+        file = _file(words, settings, confined=confined)
         return Link(
             name=FILE,
             signal=None,
@@ -181,11 +199,11 @@ def _entry_link(entry: Entry, settings: Settings) -> Link:
     )
 
 
-def _file(words: str) -> Source:
+def _file(words: str, settings: Settings, *, confined: bool) -> Source:
     path = words.partition(":")[2].strip()
     if not path:
         raise _unknown(words)
-    return FileSource(path)
+    return open_file(path, settings, confined=confined)
 
 
 def _unknown(words: object) -> UnknownSourceError:

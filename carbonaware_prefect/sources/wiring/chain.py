@@ -6,9 +6,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Forecast, Interval, Signal
 from carbonaware_prefect.errors import (
     NoForecastError,
@@ -16,7 +17,9 @@ from carbonaware_prefect.errors import (
     SourcesFailedError,
     SourceUnreachableError,
 )
+from carbonaware_prefect.sources.age import why_too_old
 from carbonaware_prefect.sources.base import Source
+from carbonaware_prefect.sources.file import FileSource
 
 __all__ = ["Answer", "ChainSource", "Check", "Link", "fits"]
 
@@ -48,11 +51,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A forecast, who gave it, and who did not before and why."""
+    """A forecast, who gave it, who did not before and why, and what was assumed."""
 
     forecast: Forecast
     source_name: str
     failures: Failures = ()
+    notes: tuple[str, ...] = ()
 
 
 def fits(_: Forecast) -> str | None:
@@ -72,6 +76,7 @@ class ChainSource:
         name: of the chain; by default that of its only source, or all of them.
         budget: for all live sources together.
         by_zone: whether sources that don't cover a zone are passed over in silence.
+        max_age: how long ago a forecast may have been issued.
     """
 
     needs_zone = True
@@ -83,11 +88,13 @@ class ChainSource:
         name: str | None = None,
         budget: timedelta = timedelta(seconds=10),
         by_zone: bool = False,
+        max_age: timedelta = timedelta(hours=48),
     ) -> None:
         self.links = tuple(links)
         self._name = name or ",".join(link.name for link in links)
         self._budget = budget
         self._by_zone = by_zone
+        self._max_age = max_age
 
     @property
     def name(self) -> str:
@@ -136,16 +143,24 @@ class ChainSource:
             live = sum(other.live for other in links[i:])
             seconds = (deadline - time.monotonic()) / max(1, live)
             try:
-                forecast = _fetch_one(link, zone, interval, seconds)
+                answer = _fetch_one(link, zone, interval, seconds)
             except Exception as error:  # noqa: BLE001  the next source may still deliver
                 errors.append((link.name, error))
                 continue
-            fault = _other_signal(forecast, links) or check(forecast)
+            forecast = answer.forecast
+            fault = (
+                _other_signal(forecast, links)
+                or self._too_old(forecast, interval)
+                or check(forecast)
+            )
             if fault is None:
                 failures = _failures(errors, left_out) if errors else ()
-                return Answer(forecast=forecast, source_name=link.name, failures=failures)
+                return replace(answer, failures=failures)
             errors.append((link.name, NoForecastError(fault)))
         raise self._nobody(zone, errors, left_out)
+
+    def _too_old(self, forecast: Forecast, interval: Interval) -> str | None:
+        return why_too_old(forecast, interval, now=utc_now(), max_age=self._max_age)
 
     def _nobody(
         self,
@@ -187,14 +202,17 @@ def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _fetch_one(
-    link: Link, zone: str | None, interval: Interval, seconds: float
-) -> Forecast:
+def _fetch_one(link: Link, zone: str | None, interval: Interval, seconds: float) -> Answer:
     if link.missing is not None:
         msg = f"{link.missing} is not set"
         raise SourceRefusedError(msg)
     if not link.live:
-        return link.open().fetch(zone, interval)
+        source = link.open()
+        return Answer(
+            forecast=source.fetch(zone, interval),
+            source_name=link.name,
+            notes=source.notes if isinstance(source, FileSource) else (),
+        )
     if seconds <= 0:
         msg = f"no time was left to ask {link.name}"
         raise SourceUnreachableError(msg)
@@ -215,4 +233,4 @@ def _fetch_one(
         raise SourceUnreachableError(msg) from None
     if isinstance(answer, Exception):
         raise answer
-    return answer
+    return Answer(forecast=answer, source_name=link.name)

@@ -18,6 +18,7 @@ from carbonaware_prefect.errors import (
     SourceMalformedError,
 )
 from carbonaware_prefect.sources.base import Source
+from carbonaware_prefect.sources.file import FileSource
 from carbonaware_prefect.sources.wiring.chain import Answer, ChainSource, Check, fits
 
 __all__ = ["Fetched", "fetch", "fetch_for", "needs_zone"]
@@ -70,7 +71,8 @@ def fetch(
         # A user's own source may return anything.
         msg = f"{_name(source)} gave {type(given).__name__} where a Forecast is due"
         raise SourceMalformedError(msg)
-    return Answer(forecast=given, source_name=_name(source))
+    notes = source.notes if isinstance(source, FileSource) else ()
+    return Answer(forecast=given, source_name=_name(source), notes=notes)
 
 
 def fetch_for(source: Source, requests: Sequence[Request], now: datetime) -> Fetched:

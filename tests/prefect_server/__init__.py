@@ -3,8 +3,12 @@
 The fixtures of tests/conftest.py:
 
     server   one server for a test process, on a clock of its own (`server.clock`)
-    world    a work pool of the module's own on it, with a worker
+    world    a work pool on it with a worker, for all tests that do the worker no harm
+    a_world(server, folder, Engine...)          a pool of a test's own
     a_server(folder, start=..., settings=...)   one more, where a date or a kill needs it
+
+How the process of a flow run is started, `Engine` tells: forked from one that has imported
+Prefect (`warm`), which is cheap, where the process is not what the test is about.
 
 A test starts its runs, waits until they are where they should be (`Run.wait_for`,
 `Run.wait_until_put_back`, `eventually`), moves the clock to the slot

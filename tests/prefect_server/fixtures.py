@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.prefect_server.server import Server, a_server
-from tests.prefect_server.world import World, a_world
+from tests.prefect_server.world import Engine, World, a_world
 
 __all__ = ["server", "world"]
 
@@ -19,9 +19,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A pool of the module's own with one unlimited worker."""
-    with a_world(server, tmp_path_factory.mktemp("world")) as world:
+    """A pool with one unlimited worker, whose runs are forked; nobody ends that worker."""
+    with a_world(server, tmp_path_factory.mktemp("world"), Engine.FORKED) as world:
         world.start_worker()
         yield world

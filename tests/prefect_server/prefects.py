@@ -6,25 +6,31 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["RECEIPTS", "job_variables"]
+__all__ = ["OWN_ENGINE", "RECEIPTS", "job_variables"]
 
 # Whether a flow run's process can tell its worker that the attempt is concluded. Without
 # that, a process that dies is reported Crashed, whatever state its run was put in.
 RECEIPTS = find_spec("prefect._internal.attempt_control") is not None
 
+# What a worker starts by itself, without another process before it that looks for the flow.
+OWN_ENGINE = f"{sys.executable} -m prefect.engine"
 
-def job_variables(env: dict[str, str] | None, api: str | None) -> dict[str, Any]:
+
+def job_variables(
+    env: dict[str, str] | None, api: str | None, command: str | None = None
+) -> dict[str, Any]:
     """Job variables for a process with this environment that calls ``api``.
 
     The API that a worker calls itself goes before the environment that it is given for a
-    run; then only the command can give the process another one.
+    run, where there is a command; then only that can give the process another one.
     """
-    if api is None:
-        return {"env": env or {}}
-    from prefect.workers import process
+    variables: dict[str, Any] = {"env": env or {}}
+    if api is not None:
+        from prefect.workers import process
 
-    variables: dict[str, Any] = {"env": {**(env or {}), "PREFECT_API_URL": api}}
-    if not hasattr(process, "WorkspaceResolvingEngineCommandStarter"):
-        way = f"env PREFECT_API_URL={api}"
-        variables["command"] = f"{way} {sys.executable} -m prefect.engine"
-    return variables
+        variables["env"] = {**variables["env"], "PREFECT_API_URL": api}
+        if not hasattr(process, "WorkspaceResolvingEngineCommandStarter"):
+            command = command or OWN_ENGINE
+        if command:
+            command = f"env PREFECT_API_URL={api} {command}"
+    return variables | ({"command": command} if command else {})

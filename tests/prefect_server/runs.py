@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,6 +145,10 @@ class Run:
     def note(self, event: str, nth: int = 0) -> dict[str, Any]:
         """The ``nth`` note of an event, by default the first."""
         return [note for note in self.notes() if note["event"] == event][nth]
+
+    def time_of(self, event: str, nth: int = 0) -> datetime:
+        """When that was noted."""
+        return datetime.fromtimestamp(self.note(event, nth)["time"], timezone.utc)
 
     def wait_for_note(self, event: str, within: float = PATIENCE) -> dict[str, Any]:
         """Wait for a note; returns it."""

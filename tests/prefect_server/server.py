@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ __all__ = ["START", "Server", "a_server", "free_port"]
 
 # Of servers whose tests have no date: a Tuesday in winter, far from any change of clocks.
 START = datetime(2026, 1, 13, 9, tzinfo=timezone.utc)
+_CLIENT = Path(__file__).parent / "warm" / "client.py"
 _ROOT = Path(__file__).parents[2]
 # Of a log, to tell why a server did not start.
 _END_LINES = 20
@@ -64,6 +66,8 @@ class Server:
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
+        self._engines: Process | None = None
+        self._lock = threading.Lock()
         # In memory where the machine has that: SQLite has one writer, and waits for disks.
         self.data = sweeper.a_folder(memory=True)
         self.database = url or _sqlite(database.a_copy(self.data, _make_database))
@@ -102,7 +106,8 @@ class Server:
                 # It looks for all time zones of the machine whenever it reads a schedule.
                 "PYTHONTZPATH": "",
                 "PREFECT_WORKER_QUERY_SECONDS": "1",
-                "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+                # A question less for each client that is opened.
+                "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
                 # No test looks for a cloud or writes to the cache of its user.
                 "CARBONAWARE_DETECT": "0",
                 "CARBONAWARE_CACHE_DIR": str(self.home / "forecasts"),
@@ -142,6 +147,19 @@ class Server:
         except httpx.HTTPError:
             return False
 
+    def forked_engine(self) -> str:
+        """The command of a flow run whose process is forked; see `warm`."""
+        path = self.data / "engines"
+        with self._lock:
+            if self._engines is None:
+                arguments = [sys.executable, "-m", "tests.prefect_server.warm.host", path]
+                log = self.home / "engines.log"
+                self._engines = Process(
+                    [str(word) for word in arguments], self.environment(), log, cwd=_ROOT
+                )
+                eventually(path.exists, what="a process to fork is there", every=0.05)
+        return f"{sys.executable} -S -E {_CLIENT} {path}"
+
     def stop(self) -> None:
         """End it at once, with all that it started."""
         if self.process is not None:
@@ -150,6 +168,8 @@ class Server:
     def close(self) -> None:
         """End it and remove its data."""
         self.stop()
+        if self._engines is not None:
+            self._engines.kill()
         self.client.close()
         shutil.rmtree(self.data, ignore_errors=True)
 

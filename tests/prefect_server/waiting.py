@@ -11,6 +11,7 @@ __all__ = ["PATIENCE", "eventually", "now"]
 
 # Seconds that nothing here needs, also beside programs that take all cores.
 PATIENCE = 300.0
+_SELDOM = 1.5
 T = TypeVar("T")
 
 
@@ -24,9 +25,13 @@ def eventually(
     *,
     what: str,
     within: float = PATIENCE,
-    every: float = 0.2,
+    every: float = 0.1,
 ) -> T:
-    """The first true answer of ``look``; an AssertionError after ``within`` seconds."""
+    """The first true answer of ``look``; an AssertionError after ``within`` seconds.
+
+    Looks again after ``every`` seconds, then more and more seldom: looking takes most of
+    a server's time where a busy machine makes everything slow.
+    """
     deadline = time.monotonic() + max(within, PATIENCE)
     while True:
         if found := look():
@@ -35,3 +40,4 @@ def eventually(
             message = f"not within {max(within, PATIENCE):.0f} s: {what}"
             raise AssertionError(message)
         time.sleep(every)
+        every = min(every * 1.2, max(every, _SELDOM))

@@ -8,19 +8,31 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from tests.prefect_server.prefects import job_variables
+from tests.prefect_server.prefects import OWN_ENGINE, job_variables
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 
-__all__ = ["DIP_IN", "FLOWS", "World", "a_world"]
+__all__ = ["DIP_IN", "FLOWS", "Engine", "World", "a_world"]
 
 # Hours, as those of people.
 DIP_IN = 3 * 3600.0
 FLOWS = Path(__file__).parents[1] / "server" / "flows"
+
+
+class Engine(Enum):
+    """How the process of a flow run is started."""
+
+    # Forked from one that has imported Prefect, which takes most of the time of a run.
+    FORKED = "forked"
+    # By a worker that is given the usual command.
+    OWN = "own"
+    # As Prefect does it by itself, with a process more that looks for the flow.
+    PREFECTS = "prefect's"
 
 
 @dataclass
@@ -31,6 +43,7 @@ class World:
     folder: Path
     pool: str = field(default_factory=lambda: f"pool-{uuid.uuid4().hex[:8]}")
     kind: str = "process"
+    engine: Engine = Engine.PREFECTS
     workers: list[Process] = field(default_factory=list)
     deployments: dict[str, str] = field(default_factory=dict)
 
@@ -85,6 +98,7 @@ class World:
         env: dict[str, str] | None = None,
         api: str | None = None,
         due: datetime | None = None,
+        engine: Engine | None = None,
         **parameters: Any,
     ) -> Run:
         """Start a flow whose forecast dips ``dip_in`` seconds after its first start.
@@ -96,6 +110,7 @@ class World:
             env: variables of the run's process.
             api: what its process calls; its worker calls the server's own.
             due: when it starts; by default at once.
+            engine: how its process is started, if not as this world's are.
             parameters: more of them.
         """
         if deployment is None:
@@ -107,9 +122,14 @@ class World:
             deployment,
             state={"type": "SCHEDULED", "state_details": details},
             parameters={"dip_in": dip_in, "journal": str(journal)} | parameters,
-            job_variables=job_variables(env, api),
+            job_variables=job_variables(env, api, self._command(engine or self.engine)),
         )
         return Run(self.server, created.id, journal)
+
+    def _command(self, engine: Engine) -> str | None:
+        if engine is Engine.FORKED:
+            return self.server.forked_engine()
+        return OWN_ENGINE if engine is Engine.OWN else None
 
     def create(self, deployment: str, **body: Any) -> Run:
         """A run of a deployment, as the API makes it; it has no journal."""
@@ -123,9 +143,11 @@ class World:
 
 
 @contextlib.contextmanager
-def a_world(server: Server, folder: Path, **pool: Any) -> Iterator[World]:
+def a_world(
+    server: Server, folder: Path, engine: Engine = Engine.PREFECTS, **pool: Any
+) -> Iterator[World]:
     """A world with its pool, ended with the block."""
-    world = World(server, folder)
+    world = World(server, folder, engine=engine)
     world.open_pool(**pool)
     try:
         yield world

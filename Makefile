@@ -18,7 +18,7 @@ LOWEST_TESTS := $(patsubst %,tests/server/test_%.py,faults delay_task people gua
 help:
 	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
 	@echo "make test      the tests, on a real Prefect server, with coverage"
-	@echo "make test-all  also those that need a container engine or take minutes, and these:"
+	@echo "make test-all  also those that need a container engine or PostgreSQL, and these:"
 	@echo "make test-lowest  some of them with the lowest versions that are allowed"
 	@echo "make test-pools  our examples against the schemas of the cloud pools' workers"
 	@echo "make lint      ruff, mypy, import-linter, deptry"
@@ -46,18 +46,13 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 $(POOLS)/.installed: pyproject.toml constraints.txt
 	$(call install,constraints.txt,. --group pools)
 
-# Two cores are at times too busy for a test that counts seconds. What fails beside others
-# is run once more, alone and with a set-up of its own; what fails again is a fault.
-alone = { test $$? = 1 && $(1) --last-failed --last-failed-no-failures none; }
-
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
-test: SELECTED := -m "not infra and not slow"
+test: SELECTED := -m "not infra"
 test test-main: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD) || \
-		$(call alone,$(BIN)/pytest --cov --cov-append --cov-report=)
+	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD)
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered
@@ -69,7 +64,7 @@ test-all:
 	$(MAKE) test-lowest
 
 test-lowest: $(LOWEST)/.installed
-	$(LOWEST)/bin/pytest $(LOWEST_TESTS) $(SPREAD) || $(call alone,$(LOWEST)/bin/pytest)
+	$(LOWEST)/bin/pytest $(LOWEST_TESTS) $(SPREAD)
 
 test-pools: $(POOLS)/.installed
 	CARBONAWARE_TEST_REQUIRE_POOLS=1 $(POOLS)/bin/pytest tests/pools

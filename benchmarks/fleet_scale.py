@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 
 from benchmarks import render
+from tests.clock.real_time import RealTime
 from tests.fleet.machines import Fleet, Job, soon
 from tests.fleet.postgres import a_database, why_no_postgres
 from tests.prefect_server.proxy import Proxy
@@ -58,7 +59,9 @@ def a_fleet(size: int) -> Iterator[tuple[Fleet, Proxy, psutil.Process]]:
         contextlib.ExitStack() as stack,
     ):
         off = {"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"}
-        server = Server(Path(folder) / "server", database, settings=off)
+        server = Server(
+            Path(folder) / "server", database, start=RealTime.BENCHMARKS, settings=off
+        )
         stack.callback(server.close)
         server.start()
         assert server.process is not None  # noqa: S101  started above

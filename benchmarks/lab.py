@@ -18,6 +18,7 @@ from typing import Any
 from prefect.settings import PREFECT_LOGGING_TO_API_BATCH_INTERVAL
 from prefect.settings.models.worker import WorkerSettings
 
+from tests.clock.real_time import RealTime
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
@@ -101,7 +102,7 @@ def a_lab() -> Iterator[Lab]:
 def a_server(**settings: str) -> Iterator[Server]:
     """A server in a temporary folder, with more settings than those of the tests."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        server = Server(Path(folder), settings=settings)
+        server = Server(Path(folder), start=RealTime.BENCHMARKS, settings=settings)
         try:
             server.start()
             yield server

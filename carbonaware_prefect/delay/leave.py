@@ -23,7 +23,7 @@ from prefect.exceptions import Abort
 from typing_extensions import Self
 
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.delay.in_process import Logger, logger_here
+from carbonaware_prefect.delay.in_process import Logger, logger_here, wait_until
 from carbonaware_prefect.prefect_edge import engine
 
 __all__ = ["Departure"]
@@ -32,6 +32,8 @@ __all__ = ["Departure"]
 _GRACE = timedelta(seconds=4)
 # How long a worker may take from seeing a cancelled run to killing its process.
 _KILL_SECONDS = 20.0
+# A wait for a moment ends up to this much later.
+_TICK = timedelta(seconds=0.5)
 # For the last log line to reach the server.
 _FLUSH = timedelta(seconds=1)
 # A supervisor's signal, and the one that Ctrl-C sends to all processes of a terminal.
@@ -111,17 +113,18 @@ class Departure:
         if self._previous and engine.send_receipt(accepted):
             # With the receipt sent it does no harm, and somebody waits for the end.
             signal.signal(signal.SIGINT, self._previous[signal.SIGINT])
-        now = utc_now()
-        last = max(slot_start - look_ahead - _FLUSH, now + _GRACE)
-        alarm = threading.Timer(
-            (last - now).total_seconds(), _end, args=(context, logger_here())
+        last = max(slot_start - look_ahead - _FLUSH - _TICK, utc_now() + _GRACE)
+        alarm = threading.Thread(
+            target=_end_at, args=(last, context, logger_here()), daemon=True
         )
-        alarm.daemon = True
         alarm.name = "carbonaware-departure"
         alarm.start()
 
 
-def _end(context: FlowRunContext, logger: Logger) -> None:
+def _end_at(last: datetime, context: FlowRunContext, logger: Logger) -> None:
+    # Often: no sleep hears of a clock that is set or a machine that was suspended, and the
+    # worker goes by the clock.
+    wait_until(last)
     flow_run_id = None if context.flow_run is None else str(context.flow_run.id)
     told = (
         "This process is still there although its flow run was put back to Scheduled and "

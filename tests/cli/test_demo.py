@@ -15,7 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.server, pytest.mark.flaky(reruns=1)]
+from tests.clock.real_time import RealTime
+
+pytestmark = [pytest.mark.server, pytest.mark.real_time(RealTime.DEMO)]
 
 COMMAND = [sys.executable, "-m", "carbonaware_prefect", "demo"]
 LINES = [

@@ -52,6 +52,12 @@ class WallClock:
                 raise ValueError(message)
             self._set(moment)
 
+    def reach(self, moment: datetime) -> None:
+        """Let it be that moment, unless it is later already."""
+        with self._lock:
+            if self.now() < moment:
+                self._set(moment)
+
     def advance(self, by: timedelta) -> datetime:
         """Move it by that much; returns the new present."""
         with self._lock:

@@ -18,6 +18,7 @@ import pytest
 from docker.models.containers import Container
 
 from carbonaware_prefect.planner.report import Action
+from tests.clock.real_time import RealTime
 from tests.docker.engine import Engine
 from tests.docker.images import import_base_image
 from tests.docker.pool import (
@@ -64,7 +65,7 @@ _FAULTS = {
 def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server; the Dockerfiles' base image is made while it starts."""
     folder = tmp_path_factory.mktemp("image")
-    server = Server(tmp_path_factory.mktemp("server"))
+    server = Server(tmp_path_factory.mktemp("server"), start=RealTime.DOCKER)
     try:
         with ThreadPoolExecutor() as meanwhile:
             image = meanwhile.submit(

@@ -18,7 +18,7 @@ from tests.docs.documents import ROOT, Block, blocks, text_of
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
 
 pytestmark = pytest.mark.server
@@ -44,7 +44,6 @@ def _prefect(server: Server, *arguments: str, cwd: Path | None = None) -> str:
         env=server.environment(),
         capture_output=True,
         text=True,
-        timeout=90,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -56,19 +55,15 @@ def _deployment(server: Server, name: str) -> dict[str, Any]:
     return answer
 
 
-def _start(server: Server, name: str, folder: Path, *, ahead: int = 35) -> Run:
-    """A run of a deployment, started now, whose forecast is lowest ``ahead`` seconds on."""
+def _start(server: Server, name: str, folder: Path) -> Run:
+    """A run of a deployment, started now, whose forecast is lowest two hours on."""
     lines = ["start,gco2_per_kwh"]
-    for seconds, grams in (-3600, 300), (ahead, 100), (ahead + 300, 300), (36000, 300):
-        at = now() + timedelta(seconds=seconds)
+    for hours, grams in (-1, 300), (2, 100), (3, 300), (24, 300):
+        at = server.clock.now() + timedelta(hours=hours)
         lines.append(f"{at.isoformat(timespec='seconds')},{grams}")
     forecast = folder / "forecast.csv"
     forecast.write_text("\n".join(lines))
-    env = {
-        "CARBONAWARE_SOURCE": f"file:{forecast}",
-        "CARBONAWARE_DURATION": "1m",
-        "CARBONAWARE_MINIMUM_WAIT": "0s",
-    }
+    env = {"CARBONAWARE_SOURCE": f"file:{forecast}"}
     created = server.call(
         "POST",
         f"/deployments/{_deployment(server, name)['id']}/create_flow_run",
@@ -160,7 +155,7 @@ def test_scheduler_creates_the_nightly_runs(server: Server) -> None:
         )
         return [run for run in answer if run["auto_scheduled"]]
 
-    runs = eventually(look, within=60, what="runs are scheduled")
+    runs = eventually(look, what="runs are scheduled")
     hours = {datetime.fromisoformat(run["expected_start_time"]).hour for run in runs}
     assert hours <= {19, 20}
 
@@ -172,7 +167,7 @@ def ended(
     """How each Python block ended, run as a script under a forecast without a dip."""
     folder = tmp_path_factory.mktemp("blocks")
     flat = folder / "flat.csv"
-    ends = [now() + timedelta(days=days) for days in (-1, 2)]
+    ends = [server.clock.now() + timedelta(days=days) for days in (-1, 2)]
     flat.write_text(f"start,end,intensity\n{','.join(end.isoformat() for end in ends)},300")
     files = {block.where: folder / f"block_{i}.py" for i, block in enumerate(_SCRIPTS)}
     for block in _SCRIPTS:
@@ -183,7 +178,6 @@ def ended(
         env=server.environment(CARBONAWARE_SOURCE=f"file:{flat}"),
         capture_output=True,
         text=True,
-        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -218,7 +212,7 @@ def backup(
     world = World(server, folder, pool=pool)
     try:
         world.start_worker()
-        yield _start(server, "backup/by-night", folder, ahead=60)
+        yield _start(server, "backup/by-night", folder)
     finally:
         world.close()
 
@@ -243,21 +237,21 @@ def test_deployments_of_the_documents_deploy(
 
 def test_training_leaves_its_worker_and_comes_back(training: Run) -> None:
     """The deployed training goes back to Scheduled and completes after its slot."""
-    training.wait_for("Completed", within=120)
+    training.finish_at_slot()
     labels = training.labels()
 
     assert training.names().count("Running") == 2
     assert (labels["reason"], labels["decided_by"]) == ("cleaner_slot", "task")
     assert (labels["source"], labels["zone"], labels["moves"]) == ("file", "DE", 1)
     # Logs come in batches, some after the run's end.
-    eventually(lambda: "accuracy" in training.logs(), within=20, what="it logs its result")
+    eventually(lambda: "accuracy" in training.logs(), what="it logs its result")
 
 
 def test_process_pool_example(backup: Run) -> None:
     """The process pool page's flow leaves its worker, comes back and does its work."""
-    backup.wait_for("Completed", within=120)
+    backup.finish_at_slot()
     labels = backup.labels()
 
     assert backup.names().count("Running") == 2
     assert (labels["reason"], labels["zone"], labels["moves"]) == ("cleaner_slot", "DE", 1)
-    eventually(lambda: "tables copied" in backup.logs(), within=20, what="it logs its work")
+    eventually(lambda: "tables copied" in backup.logs(), what="it logs its work")

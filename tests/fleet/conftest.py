@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clock.real_time import RealTime
 from tests.fleet.postgres import a_database, why_no_postgres
 from tests.prefect_server.server import Server
 
@@ -39,6 +40,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         server = Server(
             tmp_path_factory.mktemp("postgres-server"),
             database,
+            start=RealTime.POSTGRES,
             # The tests say which runs there are.
             settings={"PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false"},
         )

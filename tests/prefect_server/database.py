@@ -26,6 +26,10 @@ _REGISTER = "PREFECT_API_BLOCKS_REGISTER_ON_START"
 # Of a server whose file is such a copy, and of the one that makes the first.
 AS_IT_IS = {_MIGRATE: "false", _REGISTER: "false"}
 TO_BE_MADE = {_MIGRATE: "true", _REGISTER: "true"}
+# With that in its URL, Prefect opens one connection to a database, whose users take turns.
+# With several, whoever writes waits for the one writer that SQLite has, in no order: on a
+# busy machine many a request then finds "database is locked" after a minute.
+_ONE_CONNECTION = ":memory:"
 
 
 def a_copy(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -35,7 +39,9 @@ def a_copy(folder: Path, make: Callable[[Path], None]) -> Path:
         folder: where there is none yet.
         make: lets a server make its tables in a file, and ends it.
     """
-    file = folder / "prefect.db"
+    place = folder / _ONE_CONNECTION
+    place.mkdir()
+    file = place / "prefect.db"
     shutil.copyfile(_first(make), file)
     return file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -56,6 +55,10 @@ class Run:
             "GET", "/flow_run_states/", params={"flow_run_id": self.id}
         )
         return sorted(answer, key=lambda state: str(state["timestamp"]))
+
+    def ended_at(self) -> datetime:
+        """When its last state was set."""
+        return datetime.fromisoformat(self.states()[-1]["timestamp"])
 
     def names(self) -> list[str]:
         """The names of its history, the oldest first."""
@@ -116,11 +119,18 @@ class Run:
 
         return self._wait(look, f"{self.id} waits for its slot")
 
+    def wait_until_inside(self, key: str = "") -> datetime:
+        """Wait until it waits for its slot in its process; returns that start."""
+        decided = f"{key}decided_by"
+        what = f"{self.id} waits in its process"
+        self._wait(lambda: self.labels().get(decided) == "in_process", what)
+        assert self.state() == "Running"
+        return self.slot(key)
+
     def finish_at_slot(self, key: str = "", moves: int = 1) -> datetime:
         """See it put back, move the clock to its slot, and see it completed there."""
         slot = self.wait_until_put_back(key, moves)
-        if self.server.clock.now() < slot:
-            self.server.clock.move_to(slot)
+        self.server.clock.reach(slot)
         self.wait_for("Completed")
         return slot
 
@@ -135,8 +145,9 @@ class Run:
 
     def add_note(self, event: str) -> None:
         """A note from outside the flow."""
+        entry = {"event": event, "time": self.server.now().timestamp()}
         with self.journal.open("a") as journal:
-            journal.write(json.dumps({"event": event, "time": time.time()}) + "\n")
+            journal.write(json.dumps(entry) + "\n")
 
     def events(self) -> list[str]:
         """The events of its notes."""

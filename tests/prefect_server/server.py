@@ -18,6 +18,7 @@ import httpx
 
 from tests import sweeper
 from tests.clock import WallClock
+from tests.clock.real_time import RealTime
 from tests.prefect_server import database
 from tests.prefect_server.installed import culprits
 from tests.prefect_server.process import Process, clean_environment
@@ -49,7 +50,7 @@ class Server:
     Args:
         home: its folder.
         url: SQLAlchemy URL of a database; by default a SQLite file of its own.
-        start: when its clock begins; by default it has the real time.
+        start: when its clock begins, or why it has the real time.
         settings: more of its environment, and of all that is started with it.
     """
 
@@ -58,7 +59,7 @@ class Server:
         home: Path,
         url: str | None = None,
         *,
-        start: datetime | None = None,
+        start: datetime | RealTime | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
@@ -71,7 +72,9 @@ class Server:
         # In memory where the machine has that: SQLite has one writer, and waits for disks.
         self.data = sweeper.a_folder(memory=True)
         self.database = url or _sqlite(database.a_copy(self.data, _make_database))
-        self._clock = WallClock(self.data / "clock", start) if start else None
+        self._clock: WallClock | None = None
+        if isinstance(start, datetime):
+            self._clock = WallClock(self.data / "clock", start)
         self.client = httpx.Client(base_url=self.api, timeout=60)
         home.mkdir(parents=True, exist_ok=True)
 
@@ -152,12 +155,17 @@ class Server:
         path = self.data / "engines"
         with self._lock:
             if self._engines is None:
-                arguments = [sys.executable, "-m", "tests.prefect_server.warm.host", path]
+                module = "tests.prefect_server.warm.host"
+                arguments = [sys.executable, "-m", module, str(path)]
                 log = self.home / "engines.log"
-                self._engines = Process(
-                    [str(word) for word in arguments], self.environment(), log, cwd=_ROOT
-                )
-                eventually(path.exists, what="a process to fork is there", every=0.05)
+                engines = Process(arguments, self.environment(), log, cwd=_ROOT)
+                self._engines = engines
+
+                def listens() -> bool:
+                    assert engines.alive(), engines.output()
+                    return path.exists()
+
+                eventually(listens, what="a process to fork is there", every=0.05)
         return f"{sys.executable} -S -E {_CLIENT} {path}"
 
     def stop(self) -> None:
@@ -212,14 +220,14 @@ def _make_database(file: Path) -> None:
 def a_server(
     folder: Path,
     *,
-    start: datetime | None = START,
+    start: datetime | RealTime = START,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """A server that has started, in a new folder below ``folder``; ended with the block.
 
     Args:
         folder: where it keeps its logs.
-        start: when its clock begins; None for the real time.
+        start: when its clock begins, or why it has the real time.
         settings: more of its environment.
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -26,11 +26,12 @@ def eventually(
     what: str,
     within: float = PATIENCE,
     every: float = 0.1,
+    steadily: bool = False,
 ) -> T:
     """The first true answer of ``look``; an AssertionError after ``within`` seconds.
 
-    Looks again after ``every`` seconds, then more and more seldom: looking takes most of
-    a server's time where a busy machine makes everything slow.
+    Looks again after ``every`` seconds, then more and more seldom, unless ``steadily``:
+    looking takes most of a server's time where a busy machine makes everything slow.
     """
     deadline = time.monotonic() + max(within, PATIENCE)
     while True:
@@ -40,4 +41,4 @@ def eventually(
             message = f"not within {max(within, PATIENCE):.0f} s: {what}"
             raise AssertionError(message)
         time.sleep(every)
-        every = min(every * 1.2, max(every, _SELDOM))
+        every = every if steadily else min(every * 1.2, max(every, _SELDOM))

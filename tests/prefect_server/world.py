@@ -126,6 +126,15 @@ class World:
         )
         return Run(self.server, created.id, journal)
 
+    def fork_next(self, run: Run) -> None:
+        """Let the next process of a run that waits be forked, however this one was."""
+        variables = job_variables(None, None, self.server.forked_engine())
+        self.server.call("PATCH", f"/flow_runs/{run.id}", json={"job_variables": variables})
+
+    def output(self) -> str:
+        """What its workers and their runs have said."""
+        return "\n".join(worker.output() for worker in self.workers)
+
     def _command(self, engine: Engine) -> str | None:
         if engine is Engine.FORKED:
             return self.server.forked_engine()

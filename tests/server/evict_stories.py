@@ -1,4 +1,8 @@
-"""What is done to runs that `prefect flow-run execute` supervises, at each moment."""
+"""What is done to runs that `prefect flow-run execute` supervises, at each moment.
+
+Each story ends where its run either waits or has come to its end; those of a run at work
+go on when the clock has come to its slot.
+"""
 
 from __future__ import annotations
 
@@ -12,50 +16,52 @@ from datetime import timedelta
 from functools import partial
 
 from tests.docs.documents import blocks
-from tests.prefect_server.runs import Run
-from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.waiting import eventually
 from tests.server.evicting import Evicted, Tell
 
-# From a run's first start: an evicted run starts again, and leaves again, before that.
-_DIP_IN = 110.0
 _LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
 _RETRY = rb"POST /api/flow_runs/[^ ]+/set_state .*AwaitingRetry"
 _STARTING = {"Pending", "Submitting"}
+_HOUR = timedelta(hours=1)
 
 
-def at_note(
-    told: Evicted, moment: str, number: int = signal.SIGTERM, *, both: bool = False
-) -> None:
-    """A signal while the flow is held at a moment."""
-    told.start(dip_in=30 if moment == "work" else _DIP_IN, held=moment)
-    told.run.wait_for_note(moment, within=150)
-    told.strike(number, both=both)
-    if moment in {"leaving", "ended"}:
-        # Long enough for a supervisor that would not let it go on.
-        time.sleep(3)
-        told.run.add_note("go on")
+def deciding(told: Evicted) -> None:
+    """SIGTERM while its forecast is being fetched."""
+    told.start(held="deciding")
+    told.run.wait_for_note("deciding")
+    told.strike(signal.SIGTERM)
+    told.settle(starts=2)
 
 
-def at_request(
-    told: Evicted,
-    pattern: bytes,
-    moment: str,
-    number: int = signal.SIGTERM,
-    *,
-    both: bool = False,
-) -> None:
-    """A signal when a request is on its way, or was answered."""
+def left(told: Evicted, moment: str) -> None:
+    """SIGTERM after the move, before its process has ended."""
+    told.start(held=moment)
+    told.run.wait_for_note(moment)
+    said = "Engine already reported a final state"
+    before = told.world.output().count(said)
+    told.strike(signal.SIGTERM)
+    eventually(
+        lambda: told.world.output().count(said) > before, what="its supervisor agrees"
+    )
+    told.run.add_note("go on")
+    told.settle(starts=1)
+
+
+def moving(told: Evicted, pattern: bytes, moment: str, moves: int = 1) -> None:
+    """SIGTERM when a request is on its way, or was answered."""
     proxy = told.proxy()
 
     def act() -> bool:
-        told.strike(number, both=both)
+        told.strike(signal.SIGTERM)
+        # Time for the supervisor to come to it; when it comes later, that is as good.
         time.sleep(0.3)
-        return number != signal.SIGKILL
+        return True
 
     trap = proxy.trap(pattern, moment, act)
-    told.start(proxy=proxy, dip_in=_DIP_IN)
-    eventually(trap.sprung.is_set, within=90, what="the request comes")
+    told.start(proxy=proxy)
+    eventually(trap.sprung.is_set, what="the request comes")
+    told.settle(starts=2, moves=moves)
 
 
 def slow_answer(told: Evicted) -> None:
@@ -63,25 +69,80 @@ def slow_answer(told: Evicted) -> None:
     proxy = told.proxy()
 
     def act() -> bool:
-        eventually(
-            lambda: told.run.state() in _STARTING, within=60, what="it is started again"
-        )
+        eventually(lambda: told.run.state() in _STARTING, what="it is started again")
+        old = told.engine()
         told.run.add_note("go on")
-        # Time for the old engine to move the run, if it did.
-        time.sleep(3)
+        eventually(lambda: not told.lives(old), what="the old engine has ended")
         return True
 
     trap = proxy.trap(_RETRY, "after", act)
-    told.start(proxy=proxy, dip_in=_DIP_IN, held="deciding")
-    told.run.wait_for_note("deciding", within=90)
+    told.start(proxy=proxy, held="deciding")
+    told.run.wait_for_note("deciding")
     told.strike(signal.SIGTERM)
-    eventually(trap.sprung.is_set, within=90, what="the supervisor reschedules")
+    eventually(trap.sprung.is_set, what="the supervisor reschedules")
+    told.settle(starts=2)
+
+
+def before_work(told: Evicted) -> None:
+    """It waits for its slot, to be held at work there."""
+    told.start(held="work")
+    told.settle(starts=1, fork=False)
+
+
+def at_work(told: Evicted, *, both: bool) -> None:
+    """SIGTERM when it works after its slot; ``both``: the whole machine goes down."""
+    clock = told.world.server.clock
+    clock.reach(told.run.slot())
+    told.run.wait_for_note("work")
+    told.strike(signal.SIGTERM, both=both)
+
+
+def killed_deciding(told: Evicted) -> None:
+    """SIGKILL to supervisor and engine before the move."""
+    told.start(held="deciding")
+    told.run.wait_for_note("deciding")
+    told.strike(signal.SIGKILL, both=True)
+    told.run.wait_for("Crashed")
+
+
+def killed_moved(told: Evicted) -> None:
+    """SIGKILL to supervisor and engine when the server has accepted the move."""
+    proxy = told.proxy()
+
+    def act() -> bool:
+        told.strike(signal.SIGKILL, both=True)
+        return False
+
+    trap = proxy.trap(_MOVE, "after", act)
+    told.start(proxy=proxy)
+    eventually(trap.sprung.is_set, what="the move is accepted")
+    told.run.wait_for("Crashed")
+
+
+def killed_unseen(told: Evicted) -> None:
+    """Supervisor and engine are killed, and nobody looks at an exit status."""
+    told.without_worker(held="deciding")
+    process = told.execute()
+    told.run.wait_for_note("deciding")
+    told.strike(signal.SIGKILL, both=True)
+    process.popen.wait()
+    eventually(lambda: not told.commands(), what="no process is left")
+
+
+def unset(told: Evicted) -> None:
+    """SIGTERM after the move to a supervisor that was not told what to do with it."""
+    told.behaviour = None
+    told.start(held="leaving")
+    told.run.wait_for_note("leaving")
+    told.strike(signal.SIGTERM)
+    told.run.wait_for("Crashed")
+    told.run.add_note("go on")
 
 
 def relinquished(told: Evicted, *, moved: bool) -> None:
     """Evicted while deciding or right after the move, and started by the platform again."""
     told.behaviour = "relinquish"
-    told.without_worker(dip_in=_DIP_IN, held="" if moved else "deciding")
+    told.without_worker(held="" if moved else "deciding")
     if moved:
         proxy = told.proxy()
         process = told.execute(proxy=proxy)
@@ -94,22 +155,12 @@ def relinquished(told: Evicted, *, moved: bool) -> None:
         proxy.trap(_MOVE, "after", act)
     else:
         process = told.execute()
-        told.run.wait_for_note("deciding", within=90)
+        told.run.wait_for_note("deciding")
         os.kill(process.pid, signal.SIGTERM)
-    status = process.popen.wait(120)
+    status = process.popen.wait()
     told.seen |= {"status": status, "state": told.run.state()}
     if not moved:
-        told.seen["again"] = told.execute().popen.wait(120)
-
-
-def killed_unseen(told: Evicted) -> None:
-    """Supervisor and engine are killed, and nobody looks at an exit status."""
-    told.without_worker(dip_in=_DIP_IN, held="deciding")
-    process = told.execute()
-    told.run.wait_for_note("deciding", within=90)
-    told.strike(signal.SIGKILL, both=True)
-    process.popen.wait(30)
-    eventually(lambda: not told.commands(), within=30, what="no process is left")
+        told.seen["again"] = told.execute().popen.wait()
 
 
 def documented(told: Evicted) -> None:
@@ -124,61 +175,61 @@ def documented(told: Evicted) -> None:
             (told.folder / block.file_name).write_text(block.text, encoding="utf-8")
     typed = "\n".join(block.text for block in page if block.language == "console")
     (deploy,) = (line for line in typed.splitlines() if " deploy " in line)
+    server = told.world.server
     subprocess.run(
         [sys.executable, "-m", *shlex.split(deploy.removeprefix("$ "))],
         cwd=told.folder,
-        env=told.world.server.environment(),
+        env=server.environment(),
         check=True,
-        timeout=120,
     )
-    server, forecast = told.world.server, told.folder / "forecast.csv"
+    forecast, now = told.folder / "forecast.csv", server.clock.now()
+    hours = {now - _HOUR: 300, now + 3 * _HOUR: 100, now + 4 * _HOUR: 300}
+    lines = [f"{start.isoformat()},{grams}," for start, grams in hours.items()]
+    lines[-1] += (now + 24 * _HOUR).isoformat()
+    forecast.write_text("\n".join(["start,intensity,end", *lines]))
     deployment = server.call("GET", "/deployments/name/reports/on-spot")
-    env = {"CARBONAWARE_SOURCE": f"file:{forecast}", "CARBONAWARE_MINIMUM_WAIT": "0s"}
-    created = server.call(
-        "POST",
-        f"/deployments/{deployment['id']}/create_flow_run",
-        json={"state": {"type": "SCHEDULED"}, "job_variables": {"env": env}},
+    run = told.world.create(
+        deployment["id"],
+        state={"type": "SCHEDULED"},
+        job_variables={"env": {"CARBONAWARE_SOURCE": f"file:{forecast}"}},
     )
-    run = Run(server, created["id"], told.folder / "none")
     told.keep(run)
     eventually(
         lambda: any("prefect.engine" in command for command in told.commands()),
-        within=90,
         what="its engine starts",
+        every=0.05,
+        steadily=True,
     )
     told.seen["commands"] = told.commands()
-    # It takes seconds before it reads this.
-    dip, end = now() + timedelta(seconds=90), now() + timedelta(days=1)
-    points = {now() - timedelta(hours=1): 300, dip: 100, dip + timedelta(hours=1): 300}
-    lines = [f"{start.isoformat()},{grams}," for start, grams in points.items()]
-    lines[-1] += end.isoformat()
-    forecast.write_text("\n".join(["start,intensity,end", *lines]))
-    run.wait_for("Scheduled", within=90)
-    eventually(lambda: "moves" in run.labels(), within=90, what="the run is moved")
-    eventually(lambda: not told.commands(), within=30, what="its processes end")
+    run.wait_until_put_back()
+    eventually(lambda: not told.commands(), what="its processes end")
     told.seen["then"] = run.state()
 
 
 STORIES: dict[str, Tell] = {
     "documented": documented,
-    "deciding": partial(at_note, moment="deciding"),
-    "labels": partial(at_request, pattern=_LABELS, moment="before"),
-    "move": partial(at_request, pattern=_MOVE, moment="before"),
-    "accepted": partial(at_request, pattern=_MOVE, moment="after"),
+    "deciding": deciding,
+    "labels": partial(moving, pattern=_LABELS, moment="before"),
+    "move": partial(moving, pattern=_MOVE, moment="before"),
+    "accepted": partial(moving, pattern=_MOVE, moment="after", moves=2),
     "slow answer": slow_answer,
-    "leaving": partial(at_note, moment="leaving"),
-    "ended": partial(at_note, moment="ended"),
-    "work": partial(at_note, moment="work"),
-    "work, both": partial(at_note, moment="work", both=True),
-    "killed deciding": partial(
-        at_note, moment="deciding", number=signal.SIGKILL, both=True
-    ),
-    "killed accepted": partial(
-        at_request, pattern=_MOVE, moment="after", number=signal.SIGKILL, both=True
-    ),
+    "leaving": partial(left, moment="leaving"),
+    "ended": partial(left, moment="ended"),
+    "work": before_work,
+    "work, both": before_work,
+    "killed deciding": killed_deciding,
+    "killed accepted": killed_moved,
     "killed unseen": killed_unseen,
-    "unset": partial(at_note, moment="leaving"),
+    "unset": unset,
     "relinquished deciding": partial(relinquished, moved=False),
     "relinquished accepted": partial(relinquished, moved=True),
 }
-BEHAVIOURS: dict[str, str | None] = {"unset": None}
+# Those whose runs wait for nothing but their slots.
+WAITING = [
+    "documented", "deciding", "labels", "move", "accepted", "slow answer", "leaving",
+    "ended",
+]  # fmt: skip
+AT_THE_SLOT: dict[str, Tell] = {
+    "work": partial(at_work, both=False),
+    "work, both": partial(at_work, both=True),
+}

@@ -21,6 +21,7 @@ from carbonaware_prefect.demo.processes import living
 from tests.prefect_server.process import Process
 from tests.prefect_server.proxy import Proxy
 from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
 
 BEHAVIOUR = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
@@ -87,9 +88,29 @@ class Evicted:
         """Follow a run that was started in another way."""
         self._run.append(run)
 
+    def settle(self, *, starts: int, moves: int = 1, fork: bool = True) -> None:
+        """Wait until it waits for its slot after so many starts and moves.
+
+        What comes then is like any start, and is forked unless something is to be done
+        to it.
+        """
+        run = self.run
+        eventually(
+            lambda: run.events().count("start") == starts, what=f"{run.id} has its starts"
+        )
+        run.wait_until_put_back(moves=moves)
+        if fork:
+            self.world.fork_next(run)
+
     def engine(self) -> int:
         """The process that executes the flow, or did so last."""
         return int(self.run.note("start", -1)["pid"])
+
+    def lives(self, pid: int) -> bool:
+        """Whether that process has not ended."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return False
 
     def supervisor(self) -> int:
         """The process that started that one."""

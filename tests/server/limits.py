@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-from tests.prefect_server.runs import Run
-from tests.prefect_server.waiting import now
+from tests.prefect_server.runs import TERMINAL, Run
+from tests.prefect_server.waiting import eventually
+
+__all__ = ["Contest", "is_late", "let_end", "waits_inside"]
 
 Slots = Callable[[], int]
 Look = Callable[[Run], bool]
-# A worker that may take a run has done so by then.
-_LATE = timedelta(seconds=4)
 
 
 def let_end(run: Run) -> None:
@@ -21,25 +21,14 @@ def let_end(run: Run) -> None:
     Path(f"{run.journal}.done").touch()
 
 
-def slot_of(run: Run) -> datetime:
-    """Where the run was moved to."""
-    return datetime.fromisoformat(run.labels()["slot_start"])
-
-
-def was_moved(run: Run) -> bool:
-    """Whether the run waits for its slot without a process."""
-    return bool(run.labels()) and run.state() == "Scheduled"
-
-
-def is_not_taken(run: Run) -> bool:
-    """Whether no worker takes the run although its slot has come."""
-    return now() > slot_of(run) + _LATE and run.state() in {"Scheduled", "Late"}
+def is_late(run: Run) -> bool:
+    """Whether no worker has taken the run although its slot came a while ago."""
+    return run.state() == "Late"
 
 
 def waits_inside(run: Run) -> bool:
     """Whether the run has started at its slot and waits for the limit in its process."""
-    started = run.events().count("start") == 2
-    return started and run.note("start", 1)["time"] < (now() - _LATE).timestamp()
+    return run.events().count("start") == 2
 
 
 @dataclass
@@ -53,7 +42,8 @@ class Contest:
         beaten: whether the moved run has come to its slot and found it taken.
         seen: slots that are taken while the run waits, while the rival works, and while
             the run works.
-        in_time: whether the rival worked before the slot.
+        start: of the run's slot.
+        other: the rival's run.
     """
 
     run: Run
@@ -61,54 +51,39 @@ class Contest:
     rival: Callable[[], Run]
     beaten: Look
     seen: dict[str, int] = field(default_factory=dict)
-    in_time: bool = False
+    start: datetime | None = None
     other: Run | None = None
-    _was_beaten: bool = False
 
-    def go_on(self) -> bool:
-        """Do what the time has come for; True when all is done."""
+    def wait(self) -> datetime:
+        """See the run moved, and what its old process held given back."""
+        self.start = self.run.wait_until_put_back()
+        eventually(lambda: self.slots() == 0, what="nothing is taken during the wait")
+        self.seen["waiting"] = 0
+        return self.start
+
+    def let_the_rival_work(self) -> None:
+        """See another run take the slot of the limit."""
+        self.other = self.rival()
+        self.other.wait_for_note("work")
+        self.seen["rival"] = self.slots()
+
+    def lose(self) -> None:
+        """See the moved run come too late, and let the other one end."""
+        assert self.other is not None
+        eventually(lambda: self.beaten(self.run), what=f"{self.run.id} finds it taken")
+        assert "work" not in self.run.events()
+        let_end(self.other)
+        self.other.wait_for("Completed")
+
+    def win(self) -> None:
+        """See the moved run end, after its work if it comes to that."""
+        ended = eventually(self._works_or_ended, what=f"{self.run.id} works")
+        if ended == "works":
+            self.seen["working"] = self.slots()
+            let_end(self.run)
+        self.run.wait_for("Completed", "Cancelled")
+
+    def _works_or_ended(self) -> str:
         if "work" in self.run.events():
-            if self._was_beaten and "working" not in self.seen:
-                self.seen["working"] = self.slots()
-            # Also where it came otherwise than it should: nothing is left at work.
-            let_end(self.run)
-            if self.other is not None:
-                let_end(self.other)
-        elif self.other is None:
-            # What the old process holds, it gives back when it ends.
-            if was_moved(self.run) and self.slots() == 0:
-                self.seen["waiting"] = 0
-                self.other = self.rival()
-        elif "rival" not in self.seen:
-            if "work" in self.other.events():
-                self.seen["rival"] = self.slots()
-                self.in_time = now() < slot_of(self.run)
-        elif not self._was_beaten and self.beaten(self.run):
-            self._was_beaten = True
-            let_end(self.other)
-        return self.run.state() in {"Completed", "Cancelled"}
-
-
-@dataclass
-class Wait:
-    """A run waits, and we look how many slots of a limit are taken.
-
-    Attributes:
-        run: it.
-        slots: how many are taken now.
-        waits: whether it waits now.
-        seen: how many were.
-    """
-
-    run: Run
-    slots: Slots
-    waits: Look
-    seen: int | None = None
-
-    def go_on(self) -> bool:
-        """Look, if its time has come; True when the run has ended."""
-        if self.seen is None and self.waits(self.run):
-            self.seen = self.slots()
-        if self.seen is not None or "work" in self.run.events():
-            let_end(self.run)
-        return self.run.state() == "Completed"
+            return "works"
+        return "ended" if self.run.state() in TERMINAL else ""

@@ -1,15 +1,21 @@
-"""What is done to processes that serve flows without a work pool."""
+"""What is done to processes that serve flows without a work pool.
+
+Each story ends where its runs either wait or have come to their ends, and are served; the
+one of the planner goes on when the clock has come to the nominal starts.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,24 +24,13 @@ from tests.docs.documents import blocks
 from tests.prefect_server.proxy import Proxy
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually, now
-from tests.server.planner.occurrences import (
-    Timeline,
-    in_time,
-    plan,
-    sleep_until,
-    write_forecast,
-)
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import DIP_IN
 from tests.server.serving import Served, closing
 
 _HELD = "held.py:held_flow"
-# As long as that flow stays where it is held.
-HELD_SECONDS = 180.0
-# From a run's first start. A serving process looks 10 s ahead, and many start at once.
-_DIP_IN = 75.0
-_LOOK_AHEAD = timedelta(seconds=10)
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
-_SECOND = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass
@@ -46,6 +41,7 @@ class Story:
     folder: Path
     stack: ExitStack
     runs: dict[str, Run] = field(default_factory=dict)
+    served: dict[str, Served] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
 
     def keep(self, served: Served, **env: str) -> Served:
@@ -58,155 +54,155 @@ class Story:
         return self.keep(Served.of_tests(self.server, self.folder, flow, *options), **env)
 
 
-def _waits(run: Run) -> bool:
-    """Whether the run was moved, and has not started since."""
-    return run.state() in {"Scheduled", "Late"} and "moves" in run.labels()
-
-
-def _wait(run: Run) -> None:
-    run.wait_for("Scheduled", within=60)
-    eventually(partial(_waits, run), within=60, every=0.5, what=f"{run.id} waits")
-
-
 def documented(story: Story) -> None:
     """The example of docs/serve.md, with a forecast from a file."""
     (block,) = (block for block in blocks("python") if block.file_name == "reports.py")
     script, forecast = story.folder / "reports.py", story.folder / "forecast.csv"
     script.write_text(block.text, encoding="utf-8")
+    write_forecast(forecast, story.server.clock.now(), timedelta(seconds=DIP_IN))
     served = story.keep(
         Served(story.server, story.folder, [str(script)], "reports", "nightly"),
         CARBONAWARE_SOURCE=f"file:{forecast}",
-        CARBONAWARE_MINIMUM_WAIT="0s",
     )
     created = story.server.call(
         "POST",
         f"/deployments/{served.deployment()['id']}/create_flow_run",
         json={"state": {"type": "SCHEDULED"}},
     )
-    eventually(served.flow_processes, within=60, what="a process starts")
-    # It takes seconds before it reads this.
-    dip, end = now() + timedelta(seconds=60), now() + timedelta(days=1)
-    points = {now() - timedelta(hours=1): 300, dip: 100, dip + timedelta(hours=1): 300}
-    lines = [f"{start.isoformat()},{grams}," for start, grams in points.items()]
-    lines[-1] += end.isoformat()
-    forecast.write_text("\n".join(["start,intensity,end", *lines]))
     run = story.runs["run"] = Run(story.server, created["id"], story.folder / "none")
-    _wait(run)
-    eventually(lambda: not served.flow_processes(), within=20, what="its process ends")
+    run.wait_until_put_back()
+    eventually(lambda: not served.flow_processes(), what="its process ends")
     story.seen |= {"alive": served.process.alive(), "then": run.state()}
+
+
+def write_forecast(file: Path, now: datetime, ahead: timedelta) -> None:
+    """300 g/kWh, but 100 for an hour ``ahead`` of now."""
+    hours = {now - _HOUR: 300, now + ahead: 100, now + ahead + _HOUR: 300}
+    lines = [f"{start.isoformat()},{grams}," for start, grams in hours.items()]
+    lines[-1] += (now + 72 * _HOUR).isoformat()
+    file.write_text("\n".join(["start,intensity,end", *lines]) + "\n")
 
 
 def limited(story: Story) -> None:
     """A second run comes while the first one waits, with serve(limit=1)."""
     served = story.serve(_HELD, "--limit", "1")
-    first = story.runs["first"] = served.run(dip_in=_DIP_IN)
-    _wait(first)
-    second = story.runs["second"] = served.run(dip_in=-5)
-    second.wait_for("Completed", within=60)
+    first = story.runs["first"] = served.run()
+    first.wait_until_put_back()
+    second = story.runs["second"] = served.run(dip_in=-3600)
+    second.wait_for("Completed")
     story.seen["first, then"] = first.state()
 
 
 def ended(story: Story, number: int) -> None:
     """The serving process is ended while one run waits and another one decides."""
     served = story.serve(_HELD)
-    waiting = story.runs["waiting"] = served.run(dip_in=_DIP_IN)
-    deciding = story.runs["deciding"] = served.run(dip_in=_DIP_IN, held="deciding")
+    waiting = story.runs["waiting"] = served.run()
+    deciding = story.runs["deciding"] = served.run(held="deciding")
     deciding.wait_for_note("deciding")
-    _wait(waiting)
+    waiting.wait_until_put_back()
     served.stop(number)
     deciding.add_note("go on")
     served.restart()
+    deciding.wait_until_put_back()
 
 
 def paused(story: Story) -> None:
     """Ctrl-C, which pauses the schedule, while a run by hand and one by schedule wait."""
     journal = story.folder / "by-schedule.jsonl"
-    parameters = json.dumps({"dip_in": _DIP_IN, "journal": str(journal)})
+    parameters = json.dumps({"dip_in": DIP_IN, "journal": str(journal)})
     served = story.serve(_HELD, "--parameters", parameters)
-    served.deployment()
-    served.schedule(now() + timedelta(seconds=5))
-    by_hand = story.runs["by hand"] = served.run(dip_in=_DIP_IN)
-
-    def started() -> dict[str, Any] | None:
-        rows = (row for row in served.rows() if row["auto_scheduled"] and row["run_count"])
-        return next(rows, None)
-
-    row = eventually(started, within=60, every=0.5, what="the scheduled run starts")
+    served.schedule(story.server.clock.now() + timedelta(seconds=3))
+    by_hand = story.runs["by hand"] = served.run()
+    row = eventually(partial(_started, served), what="the scheduled run starts")
     by_schedule = story.runs["by schedule"] = Run(story.server, row["id"], journal)
-    _wait(by_hand)
-    _wait(by_schedule)
+    by_hand.wait_until_put_back()
+    by_schedule.wait_until_put_back()
     served.stop(signal.SIGINT)
     served.wait_for_end()
     story.seen |= {"paused": served.deployment()["paused"], "rows": served.rows()}
     served.restart()
 
 
+def _started(served: Served) -> dict[str, Any] | None:
+    rows = (row for row in served.rows() if row["auto_scheduled"] and row["run_count"])
+    return next(rows, None)
+
+
 def all_ended(story: Story, number: int) -> None:
     """A signal to all processes when one run's move was accepted and another decides."""
     proxy = story.stack.enter_context(Proxy(story.server.port))
     served = story.serve(_HELD, PREFECT_API_URL=proxy.api)
-    deciding = story.runs["deciding"] = served.run(dip_in=_DIP_IN, held="deciding")
+    deciding = story.runs["deciding"] = served.run(held="deciding")
     deciding.wait_for_note("deciding")
 
     def strike() -> bool:
         served.stop(number, all_processes=True)
+        # Time for Python to come to it; when it comes later, that is as good.
         time.sleep(0.3)
         return number != signal.SIGKILL
 
     trap = proxy.trap(_MOVE, "after", strike)
-    story.runs["moving"] = served.run(dip_in=_DIP_IN)
-    eventually(trap.sprung.is_set, within=60, what="the move is accepted")
+    moving = story.runs["moving"] = served.run()
+    eventually(trap.sprung.is_set, what="the move is accepted")
     served.restart()
+    moving.wait_until_put_back()
 
 
 def lingering(story: Story) -> None:
     """User code does not let the processes of moved runs end; Ctrl-C comes to one."""
-    served = story.serve(_HELD)
+    # So early that a busy machine, too, is in time to end them before they are looked for.
+    served = story.serve(_HELD, PREFECT_WORKER_PREFETCH_SECONDS="60")
     for name in ("held", "interrupted"):
-        story.runs[name] = served.run(dip_in=_DIP_IN, held="leaving")
-    story.runs["interrupted"].wait_for_note("leaving")
+        run = story.runs[name] = served.run(dip_in=DIP_IN / 2, held="leaving")
+        run.wait_for_note("leaving")
     os.kill(int(story.runs["interrupted"].note("start")["pid"]), signal.SIGINT)
 
 
 def planned(story: Story) -> None:
-    """The planner moves the runs of two schedules; one is served anew meanwhile."""
-    served = {name: _to_be_planned(story, name) for name in ("kept", "anew")}
-    for each in served.values():
-        each.deployment()
-    line = Timeline()
-    nominal, slot = line.at(25), line.at(85)
-    forecast = story.folder / "plan.csv"
-    write_forecast(forecast, {slot: 100.0})
-    # A served deployment has no job variables; the planner has its settings.
-    one_pass = partial(
-        plan,
-        story.server,
-        zone="DE",
-        source=f"file:{forecast}",
-        window=timedelta(minutes=10),
-        duration=_SECOND,
-        freeze=timedelta(0),
-    )
-    for each in served.values():
-        each.schedule(nominal)
-    in_time(nominal - _LOOK_AHEAD)
-    one_pass()
-    moved = {name: each.first_row() for name, each in served.items()}
-    sleep_until(nominal + _SECOND)
-    served["anew"].stop(signal.SIGTERM)
-    served["anew"].restart()
-    gone = f"/flow_runs/{moved['anew']['id']}"
+    """The planner moves the runs of two schedules before they start."""
+    now = story.server.clock.now().replace(microsecond=0)
+    write_forecast(story.folder / "plan.csv", now, timedelta(seconds=DIP_IN))
+    for name in ("kept", "anew"):
+        story.served[name] = _to_be_planned(story, name)
+        story.served[name].schedule(now + _HOUR)
+    _plan(story)
+    first = {name: served.first_row() for name, served in story.served.items()}
+    story.seen |= {
+        "moved": first,
+        "nominal": now + _HOUR,
+        "slot": now + timedelta(seconds=DIP_IN),
+    }
+
+
+def served_anew(story: Story) -> None:
+    """One of them is served anew after its nominal start, and the planner looks again."""
+    served = story.served["anew"]
+    served.stop(signal.SIGTERM)
+    served.restart()
+    gone = f"/flow_runs/{story.seen['moved']['anew']['id']}"
     eventually(
         lambda: story.server.client.get(gone).status_code == 404,
-        within=30,
         what="Prefect deletes the run that waits",
     )
-    one_pass()
-    in_time(slot - _LOOK_AHEAD)
-    for name, each in served.items():
+    _plan(story)
+    for name, each in story.served.items():
         journal = story.folder / f"{name}.jsonl"
         story.runs[name] = Run(story.server, each.first_row()["id"], journal)
-    story.seen |= {"moved": moved, "slot": slot}
+
+
+def _plan(story: Story) -> None:
+    # A served deployment has no job variables; the planner has its settings.
+    settings = {
+        "CARBONAWARE_ZONE": "DE",
+        "CARBONAWARE_SOURCE": f"file:{story.folder / 'plan.csv'}",
+        "CARBONAWARE_DURATION": "1h",
+    }
+    subprocess.run(
+        [sys.executable, "-m", "carbonaware_prefect", "plan"],
+        env=story.server.environment(**settings),
+        check=True,
+        capture_output=True,
+    )
 
 
 def _to_be_planned(story: Story, name: str) -> Served:

@@ -18,7 +18,7 @@ from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
-from tests.prefect_server.world import FLOWS, World
+from tests.prefect_server.world import DIP_IN, FLOWS, World
 
 # As a user would write it, but that a run may start within seconds.
 _QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
@@ -72,12 +72,12 @@ class Served:
             return response.json() if response.is_success else None
 
         try:
-            return eventually(look, within=60, every=0.5, what=f"{self.name} is served")
+            return eventually(look, what=f"{self.name} is served")
         except AssertionError as error:
             message = f"{error}\n{self.process.output()}"
             raise AssertionError(message) from None
 
-    def run(self, *, dip_in: float, **parameters: Any) -> Run:
+    def run(self, *, dip_in: float = DIP_IN, **parameters: Any) -> Run:
         """Start its flow, whose forecast dips ``dip_in`` seconds after its first start."""
         deployment = str(self.deployment()["id"])
         world = World(self.server, self.folder)
@@ -105,7 +105,7 @@ class Served:
     def wait_for_end(self) -> None:
         """Return when the process that was told to end has ended."""
         last = self.process
-        eventually(lambda: not last.alive(), within=60, what=f"{self.name} has ended")
+        eventually(lambda: not last.alive(), what=f"{self.name} has ended")
 
     def restart(self) -> None:
         """Serve again, when the process before has ended."""

@@ -5,48 +5,34 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
+from datetime import timedelta
+from typing import Any
 
 import pytest
-
-from tests.prefect_server.server import Server
-
-WORK = """
-from datetime import timedelta
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from pydantic import SecretStr
-from carbonaware_prefect import CarbonPolicy, ElectricityMapsCredentials
 
-ElectricityMapsCredentials(key=SecretStr("secret-value")).save("mine")
-key = ElectricityMapsCredentials.load("mine")
-CarbonPolicy(zone="DE", window=timedelta(hours=3), credentials=key).save("nightly")
-policy = CarbonPolicy.load("nightly")
-assert policy.credentials.key.get_secret_value() == "secret-value"
-print(policy._given().fields["source"].name, policy.window)
-print(policy.delay_task().name)
-print(policy)
-"""
+from carbonaware_prefect import CarbonPolicy, ElectricityMapsCredentials
+from tests.prefect_server.server import Server
 
 
 def test_a_policy_with_credentials_survives_the_server(
-    server: Server, tmp_path: Path
+    server: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A policy keeps its nested credentials through save and load, shown to nobody."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORK],
-        env=server.environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with temporary_settings({PREFECT_API_URL: server.api}):
+        ElectricityMapsCredentials(key=SecretStr("secret-value")).save("mine")
+        key: Any = ElectricityMapsCredentials.load("mine")
+        CarbonPolicy(zone="DE", window=timedelta(hours=3), credentials=key).save("nightly")
+        policy: Any = CarbonPolicy.load("nightly")
+    print(policy, repr(policy))
+    shown = capfd.readouterr()
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[:2] == [
-        "electricity_maps 3:00:00",
-        "carbonaware-delay",
-    ]
-    assert "secret-value" not in done.stdout + done.stderr
+    assert policy.credentials.key.get_secret_value() == "secret-value"
+    assert policy._given().fields["source"].name == "electricity_maps"
+    assert policy.window == timedelta(hours=3)
+    assert policy.delay_task().name == "carbonaware-delay"
+    assert "secret-value" not in shown.out + shown.err
 
 
 @pytest.mark.parametrize("module", ["carbonaware_prefect", "carbonaware_prefect.blocks"])

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually
-from tests.prefect_server.world import World, a_world
+from tests.prefect_server.world import Engine, World, a_world
 
 
-@pytest.fixture
-def narrow(server: Server, tmp_path: Path) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def narrow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A pool with concurrency limit 1 and a worker with --limit 1."""
-    with a_world(server, tmp_path, concurrency_limit=1) as world:
+    folder = tmp_path_factory.mktemp("narrow")
+    with a_world(server, folder, Engine.FORKED, concurrency_limit=1) as world:
         world.start_worker("--limit", "1")
         yield world
 
@@ -23,16 +23,12 @@ def narrow(server: Server, tmp_path: Path) -> Iterator[World]:
 def test_slots_are_free_during_the_wait(narrow: World) -> None:
     """With limit 1 on deployment, pool and worker another run works during the wait."""
     deployment = narrow.deploy("plain.py:sync_flow", concurrency_limit=1)
-    first = narrow.run("plain.py:sync_flow", dip_in=14, deployment=deployment)
-    eventually(
-        lambda: first.state() == "Scheduled" and bool(first.labels()),
-        within=30,
-        what="the first run waits",
-    )
-    second = narrow.run("plain.py:sync_flow", dip_in=-5, deployment=deployment)
-    second.wait_for("Completed", within=30)
+    first = narrow.run("plain.py:sync_flow", deployment=deployment)
+    first.wait_until_put_back()
+    second = narrow.run("plain.py:sync_flow", dip_in=-3600, deployment=deployment)
+    second.wait_for("Completed")
     assert first.state() == "Scheduled"
-    first.wait_for("Completed", within=60)
+    first.finish_at_slot()
 
     assert first.events() == ["start", "start", "work", "end"]
     assert second.events() == ["start", "work", "end"]
@@ -44,19 +40,28 @@ def test_near_slot_does_not_take_the_worker_down(narrow: World) -> None:
     Moved there, the run would come due while its old process lives, and a worker with
     --limit would die of it.
     """
-    run = narrow.run("plain.py:sync_flow", dip_in=5)
-    run.wait_for("Completed", within=60)
+    run = narrow.run(
+        "plain.py:sync_flow", dip_in=12, env={"CARBONAWARE_MINIMUM_WAIT": "0s"}
+    )
+    run.wait_for("Completed")
     worker = narrow.workers[0]
 
-    assert run.names().count("Running") in {1, 2}
+    assert run.names().count("Running") == 1
     assert worker.alive()
     assert "already holding" not in worker.output()
 
 
 def test_old_process_never_meets_the_new_one_on_a_limited_worker(narrow: World) -> None:
     """User code that holds the old process is cut before the worker looks for the run."""
-    run = narrow.run("guarded.py:finally_flow", dip_in=14, hold=120)
-    run.wait_for("Completed", within=90)
+    # So early that a busy machine, too, is in time to end it before the worker looks.
+    look_ahead = {"PREFECT_WORKER_PREFETCH_SECONDS": "60"}
+    run = narrow.run("guarded.py:finally_flow", env=look_ahead, hold=600)
+    run.wait_for_note("finally")
+    slot = run.slot()
+    narrow.server.clock.reach(slot - timedelta(seconds=65))
+    assert run.wait_until_put_back() == slot
+    narrow.server.clock.reach(slot)
+    run.wait_for("Completed")
     worker = narrow.workers[0]
 
     assert run.events() == ["start", "finally", "start", "work", "finally"]

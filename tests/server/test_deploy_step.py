@@ -79,7 +79,6 @@ class Project:
             env=self.server.environment(STEP_DURATION="PT1H", COLUMNS="200"),
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
 
@@ -106,7 +105,7 @@ class Project:
             )
             return runs if len(runs) > 1 else []
 
-        runs = eventually(look, within=60, what=f"runs of {deployment} are scheduled")
+        runs = eventually(look, what=f"runs of {deployment} are scheduled")
         return [str(run["expected_start_time"]) for run in runs]
 
 

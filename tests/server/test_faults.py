@@ -2,307 +2,221 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.prefect_server.fleets import each, to_their_slots
 from tests.prefect_server.prefects import RECEIPTS
-from tests.prefect_server.proxy import Proxy
 from tests.prefect_server.runs import Run
+from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
-from tests.prefect_server.world import World
-
-_LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
-_MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
+from tests.prefect_server.world import DIP_IN, Engine, a_world
+from tests.server.fault_stories import STORIES, Fault
 
 
-@pytest.fixture
-def proxy(world: World) -> Iterator[Proxy]:
-    """The way of the flow's process to the API; the worker goes straight."""
-    with Proxy(world.server.port) as proxy:
-        yield proxy
+@pytest.fixture(scope="module")
+def faults(
+    server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Fault]]:
+    """Runs after their slots.
 
-
-def _start(
-    world: World, proxy: Proxy, flow: str = "plain.py:sync_flow", dip_in: float = 12
-) -> Run:
-    return world.run(flow, dip_in=dip_in, api=proxy.api)
-
-
-def _signal(run: Run, number: int) -> None:
-    os.kill(int(run.note("start")["pid"]), number)
-
-
-def _slot(run: Run) -> float:
-    return datetime.fromisoformat(run.labels()["slot_start"]).timestamp()
-
-
-def _kill(holder: list[Run], number: int, *, then: bool) -> bool:
-    _signal(holder[0], number)
-    time.sleep(0.3)
-    return then
-
-
-def _keeps_its_slot(run: Run, *, without_receipts: bool = False) -> bool:
-    """See the run to its end; whether that is the one it was moved for.
-
-    A process that dies after the accepted move has told its worker that the attempt is
-    concluded. Prefect before 3.8.4 has no such receipts, and the worker reports Crashed.
+    While they waited, their worker was killed and replaced, and the server restarted.
     """
-    if RECEIPTS or without_receipts:
-        run.wait_for("Completed", within=90)
-        return True
-    run.wait_for("Crashed", within=60)
+    folder = tmp_path_factory.mktemp("faults")
+    with ExitStack() as stack, a_world(server, folder, Engine.OWN) as world:
+        world.start_worker()
+
+        def tell(name: str) -> Fault:
+            fault = Fault(world, stack)
+            STORIES[name](fault)
+            return fault
+
+        told = each(tell, STORIES)
+        _let_the_held_one_go(told["held"].run)
+        os.kill(world.workers[0].pid, signal.SIGKILL)
+        server.stop()
+        server.start()
+        world.start_worker()
+        for name in ("talking", "quiet"):
+            Path(f"{told[name].run.journal}.go").touch()
+        to_their_slots((fault.run, _slot(fault.run)) for fault in told.values())
+        yield told
+
+
+def _let_the_held_one_go(run: Run) -> None:
+    """It is ended before a worker looks for it."""
+    clock = run.server.clock
+    clock.reach(run.slot() - timedelta(seconds=65))
+    run.wait_until_put_back()
+
+
+def _slot(run: Run) -> datetime:
+    return run.time_of("start") + timedelta(seconds=DIP_IN)
+
+
+def _works_once_at_its_slot(fault: Fault, *events: str) -> None:
+    """Fail if it did not start once more, at its slot, and end with these notes."""
+    run = fault.run
+    run.wait_for("Completed")
+    notes = [event for event in run.events() if event != "goes on"]
+
+    assert notes == ["start", *events]
+    assert run.time_of("start", 1) >= run.slot()
+    assert "Crashed" not in run.names()
+    assert run.labels()["decided_by"] == "task"
+
+
+def _crashed_when_moved(fault: Fault) -> None:
+    """Fail if its labels and history do not tell a planner what is to be mended."""
+    run = fault.run
+    run.wait_for("Crashed")
+
     assert run.names()[-2:] == ["Scheduled", "Crashed"]
     assert run.labels()["reason"] == "cleaner_slot"
-    return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_signal_before_the_labels(world: World, number: int) -> None:
+@pytest.mark.parametrize("number", ["sigterm", "sigkill"])
+def test_signal_before_the_labels(faults: dict[str, Fault], number: str) -> None:
     """Killed before anything was written: Crashed as by any kill, nothing half done."""
-    run = world.run("guarded.py:source_flow", dip_in=12, number=int(number))
-    run.wait_for("Crashed", within=60)
+    run = faults[f"{number} before the labels"].run
+    run.wait_for("Crashed")
 
     assert run.events() == ["start", "fetch"]
     assert run.labels() == {}
 
 
-def test_sigkill_between_labels_and_move(world: World, proxy: Proxy) -> None:
+def test_sigkill_between_labels_and_move(faults: dict[str, Fault]) -> None:
     """Killed with the plan written but the run not moved: Crashed, and a retry goes on."""
-    runs: list[Run] = []
-    trap = proxy.trap(_MOVE, "before", lambda: _kill(runs, signal.SIGKILL, then=False))
-    runs.append(_start(world, proxy, dip_in=300))
-    run = runs[0]
-    assert trap.sprung.wait(60)
-    run.wait_for("Crashed", within=30)
-    assert "slot_start" in run.labels()
-    for _ in range(3):
-        # The worker reports a killed process twice, and the second report hits a retry.
-        run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
-        if run.wait_for("Completed", "Crashed", within=60) == "Completed":
-            break
+    fault = faults["sigkill before the move"]
+    fault.run.wait_for("Completed")
 
-    assert run.events() == ["start", "start", "work", "end"]
-    assert run.labels()["reason"] == "overridden"
+    assert "slot_start" in fault.seen["crashed"]
+    assert fault.run.events() == ["start", "start", "work", "end"]
+    assert fault.run.labels()["reason"] == "overridden"
 
 
-def test_sigterm_between_labels_and_move(world: World, proxy: Proxy) -> None:
+def test_sigterm_between_labels_and_move(faults: dict[str, Fault]) -> None:
     """A SIGTERM while the move is on its way is held back; the run is at its slot."""
-    runs: list[Run] = []
-    trap = proxy.trap(_MOVE, "before", lambda: _kill(runs, signal.SIGTERM, then=True))
-    runs.append(_start(world, proxy))
-    assert trap.sprung.wait(60)
-    run = runs[0]
-    run.wait_for("Completed", within=90)
-
-    assert run.events() == ["start", "start", "work", "end"]
-    assert run.note("start", 1)["time"] >= _slot(run) - 2
+    _works_once_at_its_slot(faults["sigterm before the move"], "start", "work", "end")
 
 
-def test_sigterm_right_after_the_accepted_move(world: World, proxy: Proxy) -> None:
+def test_sigterm_right_after_the_accepted_move(faults: dict[str, Fault]) -> None:
     """A SIGTERM when the server has just accepted does not overwrite Scheduled."""
-    runs: list[Run] = []
-    trap = proxy.trap(_MOVE, "after", lambda: _kill(runs, signal.SIGTERM, then=True))
-    runs.append(_start(world, proxy))
-    assert trap.sprung.wait(60)
-    run = runs[0]
-    run.wait_for("Completed", within=90)
-
-    assert run.events() == ["start", "start", "work", "end"]
+    _works_once_at_its_slot(faults["sigterm after the move"], "start", "work", "end")
 
 
-def test_sigterm_while_a_submitted_delay_moves(world: World, proxy: Proxy) -> None:
+def test_sigterm_while_a_submitted_delay_moves(faults: dict[str, Fault]) -> None:
     """A SIGTERM in the main thread when a delay in another was accepted loses nothing."""
-    runs: list[Run] = []
-    trap = proxy.trap(_MOVE, "after", lambda: _kill(runs, signal.SIGTERM, then=True))
-    runs.append(_start(world, proxy, "plain.py:submitting_flow"))
-    assert trap.sprung.wait(60)
-    run = runs[0]
-
-    if _keeps_its_slot(run):
-        assert run.events() == ["start", "start", "work", "end"]
+    fault = faults["sigterm beside the move"]
+    if RECEIPTS:
+        _works_once_at_its_slot(fault, "start", "work", "end")
+    else:
+        _crashed_when_moved(fault)
 
 
-def test_sigkill_between_acceptance_and_receipt(world: World, proxy: Proxy) -> None:
+def test_sigkill_between_acceptance_and_receipt(faults: dict[str, Fault]) -> None:
     """What Prefect makes impossible: killed before the process knows of the acceptance.
 
     The worker then reports Crashed over Scheduled. The run's labels and history tell
     that it was moved and then crashed, which is what a planner needs to mend it.
     """
-    runs: list[Run] = []
-    trap = proxy.trap(_MOVE, "after", lambda: _kill(runs, signal.SIGKILL, then=False))
-    runs.append(_start(world, proxy))
-    assert trap.sprung.wait(60)
-    run = runs[0]
-    run.wait_for("Crashed", within=30)
-
-    assert run.names()[-2:] == ["Scheduled", "Crashed"]
-    assert run.labels()["reason"] == "cleaner_slot"
+    _crashed_when_moved(faults["sigkill after the move"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_signal_after_the_move_in_user_code(world: World, number: int) -> None:
+@pytest.mark.parametrize("number", ["sigterm", "sigkill"])
+def test_signal_after_the_move_in_user_code(faults: dict[str, Fault], number: str) -> None:
     """A signal in a finally block after the move leaves the run Scheduled at its slot."""
-    run = world.run("guarded.py:finally_flow", dip_in=12, number=int(number))
+    fault = faults[f"{number} in user code"]
+    if RECEIPTS or number == "sigterm":
+        held = ["held"] if number == "sigterm" else []
+        _works_once_at_its_slot(fault, "finally", *held, "start", "work", "finally")
+    else:
+        _crashed_when_moved(fault)
 
-    if _keeps_its_slot(run, without_receipts=number != signal.SIGKILL):
-        assert run.events()[:2] == ["start", "finally"]
-        assert run.events()[-3:] == ["start", "work", "finally"]
-        assert "Crashed" not in run.names()
 
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_signal_in_the_last_second(world: World, number: int) -> None:
+@pytest.mark.parametrize("number", ["sigterm", "sigkill"])
+def test_signal_in_the_last_second(faults: dict[str, Fault], number: str) -> None:
     """A signal while the interpreter shuts down leaves the run Scheduled at its slot."""
-    run = world.run("guarded.py:last_second_flow", dip_in=12, number=int(number))
+    fault = faults[f"{number} in the last second"]
+    if RECEIPTS:
+        _works_once_at_its_slot(fault, "last second", "start", "work")
+    else:
+        _crashed_when_moved(fault)
 
-    if _keeps_its_slot(run):
-        assert run.events() == ["start", "last second", "start", "work"]
-        assert "Crashed" not in run.names()
 
-
-def test_old_process_that_will_not_end_is_ended(world: World) -> None:
+def test_old_process_that_will_not_end_is_ended(faults: dict[str, Fault]) -> None:
     """User code that holds the process until the slot is cut, so nothing runs twice."""
-    run = world.run("guarded.py:finally_flow", dip_in=12, hold=120)
-    run.wait_for("Completed", within=90)
-
-    assert run.events() == ["start", "finally", "start", "work", "finally"]
+    _works_once_at_its_slot(faults["held"], "finally", "start", "work", "finally")
 
 
-def test_api_gone_at_the_move(world: World, proxy: Proxy) -> None:
+def test_api_gone_at_the_move(faults: dict[str, Fault]) -> None:
     """API unreachable when the move is due: the run waits in process and completes."""
-
-    def gone() -> bool:
-        proxy.down = True
-        threading.Timer(12, lambda: setattr(proxy, "down", False)).start()
-        return False
-
-    trap = proxy.trap(_MOVE, "before", gone)
-    run = _start(world, proxy)
-    assert trap.sprung.wait(60)
-    run.wait_for("Completed", within=90)
+    run = faults["gone"].run
+    run.wait_for("Completed")
 
     assert run.events() == ["start", "work", "end"]
-    assert run.note("work")["time"] >= _slot(run) - 1
+    assert run.time_of("work") >= _slot(run)
     eventually(
         lambda: "the run could not be moved" in run.logs(),
-        within=10,
         what="the log says why the run waits in process",
     )
 
 
-def test_busy_server_at_the_move(world: World, proxy: Proxy) -> None:
+def test_busy_server_at_the_move(faults: dict[str, Fault]) -> None:
     """A server that says 503 for longer than Prefect's client asks is asked again."""
-    traps = proxy.busy(_LABELS, 4)
-    run = _start(world, proxy, dip_in=45)
-    run.wait_for("Completed", within=120)
+    fault = faults["busy"]
 
-    assert all(trap.sprung.is_set() for trap in traps)
-    assert run.events() == ["start", "start", "work", "end"]
-    assert run.note("start", 1)["time"] >= _slot(run) - 2
-    assert run.labels()["decided_by"] == "task"
+    assert fault.seen["busy"]
+    _works_once_at_its_slot(fault, "start", "work", "end")
 
 
-def test_answer_lost_after_the_accepted_move(world: World, proxy: Proxy) -> None:
+def test_answer_lost_after_the_accepted_move(faults: dict[str, Fault]) -> None:
     """The server accepted but its answer was lost: the process leaves all the same."""
-    trap = proxy.trap(_MOVE, "after", lambda: False)
-    run = _start(world, proxy)
-    assert trap.sprung.wait(60)
-    run.wait_for("Completed", within=90)
-
-    assert run.events() == ["start", "start", "work", "end"]
-    assert run.note("start", 1)["time"] >= _slot(run) - 2
+    _works_once_at_its_slot(faults["answer lost"], "start", "work", "end")
 
 
-def test_cancelled_while_the_move_is_on_its_way(world: World, proxy: Proxy) -> None:
+def test_cancelled_while_the_move_is_on_its_way(faults: dict[str, Fault]) -> None:
     """A cancel that comes first wins over the move."""
-    runs: list[Run] = []
-
-    def cancel() -> bool:
-        runs[0].set_state(type="CANCELLING")
-        return True
-
-    trap = proxy.trap(_MOVE, "before", cancel)
-    runs.append(_start(world, proxy))
-    assert trap.sprung.wait(60)
-    run = runs[0]
-    run.wait_for("Cancelled", within=40)
-    time.sleep(2)
+    # All that came to their slots with it have ended.
+    run = faults["cancelled"].run
 
     assert run.events() == ["start"]
     assert run.state() == "Cancelled"
 
 
-def test_calls_to_the_api(world: World, proxy: Proxy) -> None:
+def test_calls_to_the_api(faults: dict[str, Fault]) -> None:
     """A delay adds at most six calls to the API, over both processes."""
-    run = _start(world, proxy)
-    run.wait_for("Completed", within=90)
+    fault = faults["undisturbed"]
+    run = fault.run
+    run.wait_for("Completed")
     ours = [
         request
-        for request in proxy.requests
+        for request in fault.proxy.requests
         if run.id in request and ("labels" in request or request.startswith("PATCH"))
     ]
 
-    assert len(ours) <= 6
+    assert 0 < len(ours) <= 6
 
 
-def test_worker_killed_and_replaced_during_the_wait(world: World) -> None:
-    """A wait outlives its worker; another one starts the run at the slot."""
-    run = world.run("plain.py:sync_flow", dip_in=14)
-    eventually(
-        lambda: "moves" in run.labels() and run.state() == "Scheduled",
-        within=30,
-        what="the run waits",
-    )
-    for worker in world.workers:
-        worker.kill()
-    world.start_worker()
-    run.wait_for("Completed", within=90)
-
-    assert run.events() == ["start", "start", "work", "end"]
+def test_worker_and_server_restarted_during_the_wait(faults: dict[str, Fault]) -> None:
+    """A wait outlives its worker and the server; a new worker starts it at the slot."""
+    _works_once_at_its_slot(faults["undisturbed"], "start", "work", "end")
 
 
-def test_worker_killed_while_runs_work(world: World) -> None:
+def test_worker_killed_while_runs_work(faults: dict[str, Fault]) -> None:
     """Nobody reads the console of such a run: its next line ends it, unless it is quiet.
 
     That is Prefect's console, not ours; this test tells when it changes.
     """
-    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
-    runs = [world.run("talking.py:talking_flow", env=env) for env in ({}, quiet)]
-    for run in runs:
-        eventually(run.events, within=60, what="the run works")
-    for worker in world.workers:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker.pid, signal.SIGKILL)
-    world.start_worker()
-    for run in runs:
-        Path(f"{run.journal}.go").touch()
-    talking, silent = runs
-    talking.wait_for("Crashed", within=60)
-    silent.wait_for("Completed", within=60)
-    eventually(lambda: "half done" in silent.logs(), within=20, what="the API has its log")
+    talking, quiet = faults["talking"].run, faults["quiet"].run
+    talking.wait_for("Crashed")
+    quiet.wait_for("Completed")
+    eventually(lambda: "half done" in quiet.logs(), what="the API has its log")
 
-    assert (talking.events(), silent.events()) == (["start"], ["start", "end"])
-
-
-def test_server_restarted_during_the_wait(world: World) -> None:
-    """A wait outlives the server; the run starts once, late by the downtime at most."""
-    run = world.run("plain.py:sync_flow", dip_in=12)
-    eventually(
-        lambda: "moves" in run.labels() and run.state() == "Scheduled",
-        within=30,
-        what="the run waits",
-    )
-    world.server.stop()
-    world.server.start()
-    run.wait_for("Completed", within=120)
-
-    assert run.events() == ["start", "start", "work", "end"]
+    assert (talking.events(), quiet.events()) == (["start"], ["start", "end"])

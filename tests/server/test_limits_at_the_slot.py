@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import time
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.prefect_server.runs import Run
-from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually, now
-from tests.prefect_server.world import World, a_world
-from tests.server.limits import (
-    Contest,
-    Slots,
-    Wait,
-    is_not_taken,
-    waits_inside,
-    was_moved,
-)
-from tests.server.planner.occurrences import ENGINE, Timeline, occur, plan, withdraw
+from tests.prefect_server.server import Server, a_server
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import Engine, World, a_world
+from tests.server.limits import Contest, Slots, is_late, let_end, waits_inside
 
-pytestmark = pytest.mark.slow
-
-_DIP_IN = 35.0
+_HOUR = timedelta(hours=1)
 _AWAITING = "AwaitingConcurrencySlot"
 _STARTED, _MOVED = ["Scheduled", "Pending", "Running"], ["Scheduled"]
 _AGAIN = ["Pending", "Running", "Completed"]
@@ -47,19 +40,31 @@ _LIMITS = {
     "cancel_new": ([*_STARTED, *_MOVED, "Cancelled"], ["start"]),
 }
 _FLOW = "limits.py:limited_flow"
+# Of the slot that a run takes. Its process renews it in real time, and the clock is moved
+# by less than an hour while one is taken.
+_LEASE = {
+    "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "3600",
+    "PREFECT_SERVER_CONCURRENCY_INITIAL_LEASE_DURATION": "3600",
+}
+_BEFORE = timedelta(minutes=30)
+# After its slot a run counts as late, and asks again for one that it did not get.
+_AFTER = timedelta(minutes=1)
 
 
 class Limits:
-    """Starts a contest, or a wait, for each kind of limit."""
+    """Starts a contest for each kind of limit."""
 
     def __init__(self, world: World, narrow: World) -> None:
         self.world, self.narrow, self.server = world, narrow, world.server
 
-    def start(self, name: str) -> Contest | Wait:
-        answer: Contest | Wait = getattr(self, f"_{name}")()
+    def start(self, name: str) -> Contest:
+        """The contest of that kind."""
+        answer: Contest = getattr(self, f"_{name}")()
         return answer
 
-    def _slots(self, path: str, *inside: str) -> Slots:
+    def slots(self, path: str, *inside: str) -> Slots:
+        """How many slots of a limit are taken, by what the API tells of it."""
+
         def count() -> int:
             found = self.server.call("GET", path)
             for key in inside:
@@ -69,7 +74,7 @@ class Limits:
         return count
 
     def _pool(self) -> Contest:
-        slots = self._slots(f"/work_pools/{self.narrow.pool}")
+        slots = self.slots(f"/work_pools/{self.narrow.pool}")
         return self._contest(self.narrow, _FLOW, slots)
 
     def _queue(self) -> Contest:
@@ -77,7 +82,7 @@ class Limits:
         queues = f"/work_pools/{self.world.pool}/queues"
         self.server.call("POST", queues, json={"name": name, "concurrency_limit": 1})
         deployment = self.world.deploy(_FLOW, work_queue_name=name)
-        slots = self._slots(f"{queues}/{name}")
+        slots = self.slots(f"{queues}/{name}")
         return self._contest(self.world, _FLOW, slots, deployment=deployment)
 
     def _deployment(self, **settings: Any) -> Contest:
@@ -85,7 +90,7 @@ class Limits:
         contest = self._contest(
             self.world,
             _FLOW,
-            self._slots(f"/deployments/{deployment}", "global_concurrency_limit"),
+            self.slots(f"/deployments/{deployment}", "global_concurrency_limit"),
             deployment=deployment,
         )
         contest.beaten = lambda run: run.state() == _AWAITING
@@ -97,42 +102,33 @@ class Limits:
         return contest
 
     def _planner(self) -> Contest:
-        line = Timeline()
-        occurrence = occur(
-            self.world,
-            line.at(20),
-            dips={line.at(55): 100.0},
-            flow=_FLOW,
-            parameters={"dip_in": 0},
-            starting=ENGINE,
-            concurrency_limit=1,
-        )
-        plan(self.server)
+        run = _planned(self.world)
+        deployment = str(run.read()["deployment_id"])
 
         def stays(run: Run) -> bool:
             """Another pass leaves a run alone that waits for its slot."""
             before = run.read()["state"]
             if before["name"] != _AWAITING:
                 return False
-            plan(self.server)
+            _plan(self.server)
             return bool(run.read()["state"]["id"] == before["id"])
 
-        path = f"/deployments/{occurrence.deployment}"
         return Contest(
-            occurrence.run(),
-            self._slots(path, "global_concurrency_limit"),
-            partial(self.world.run, _FLOW, deployment=occurrence.deployment, delays=False),
+            run,
+            self.slots(f"/deployments/{deployment}", "global_concurrency_limit"),
+            partial(self.world.run, _FLOW, deployment=deployment, delays=False),
             stays,
         )
 
-    def _limit(self, prefix: str = "") -> str:
+    def limit(self, prefix: str = "") -> str:
+        """A new global limit of one, by its name."""
         name = f"{prefix}limit-{uuid.uuid4().hex}"
         self.server.call("POST", "/v2/concurrency_limits/", json={"name": name, "limit": 1})
         return name
 
     def _within(self, flow: str = "within") -> Contest:
-        limit = self._limit()
-        slots = self._slots(f"/v2/concurrency_limits/{limit}")
+        limit = self.limit()
+        slots = self.slots(f"/v2/concurrency_limits/{limit}")
         contest = self._contest(self.world, f"limits.py:{flow}_flow", slots, limit=limit)
         contest.beaten = waits_inside
         return contest
@@ -142,83 +138,106 @@ class Limits:
 
     def _contest(self, world: World, flow: str, slots: Slots, **options: Any) -> Contest:
         return Contest(
-            world.run(flow, dip_in=_DIP_IN, **options),
+            world.run(flow, **options),
             slots,
             partial(world.run, flow, delays=False, **options),
-            is_not_taken,
+            is_late,
         )
 
-    def _tag_moved(self, wait: str = "auto") -> Wait:
-        limit = self._limit("tag:")
-        tag = limit.removeprefix("tag:")
-        slots = self._slots(f"/v2/concurrency_limits/{limit}")
-        run = self.world.run("limits.py:tagged_flow", dip_in=_DIP_IN, tag=tag, wait=wait)
-        return Wait(run, slots, lambda run: was_moved(run) and slots() == 0)
 
-    def _tag_in_process(self) -> Wait:
-        wait = self._tag_moved("in_process")
-        # Well between the decision and the slot.
-        wait.waits = lambda run: (
-            run.events() == ["start"]
-            and now().timestamp() > run.note("start")["time"] + _DIP_IN / 2
-        )
-        return wait
+def _planned(world: World) -> Run:
+    """A run that the planner has moved before it ever started."""
+    now = world.server.clock.now().replace(microsecond=0)
+    nominal, dip = now + _HOUR, now + 3 * _HOUR
+    journal, forecast = world.folder / "planned.jsonl", world.folder / "planned.csv"
+    hours = {now - _HOUR: 300, dip: 100, dip + _HOUR: 300, dip + 48 * _HOUR: 300}
+    lines = [f"{start.isoformat()},{grams}" for start, grams in hours.items()]
+    forecast.write_text("\n".join(["start,gco2_per_kwh", *lines]) + "\n")
+    schedule = {"interval": 30 * 86400, "anchor_date": nominal.isoformat()}
+    deployment = world.deploy(
+        _FLOW,
+        tags=["carbon-aware"],
+        concurrency_limit=1,
+        parameters={"dip_in": 0, "journal": str(journal)},
+        schedules=[{"active": True, "schedule": schedule}],
+        job_variables={
+            "env": {
+                "CARBONAWARE_SOURCE": f"file:{forecast}",
+                "CARBONAWARE_ZONE": "DE",
+                "CARBONAWARE_DURATION": "1h",
+            },
+            "command": world.server.forked_engine(),
+        },
+    )
+    world.server.call("POST", f"/deployments/{deployment}/schedule", json={})
+    _plan(world.server)
+    (row,) = world.server.call(
+        "POST",
+        "/flow_runs/filter",
+        json={
+            "deployments": {"id": {"any_": [deployment]}},
+            "flow_runs": {
+                "expected_start_time": {"before_": (nominal + _HOUR).isoformat()}
+            },
+        },
+    )
+    return Run(world.server, row["id"], journal)
+
+
+def _plan(server: Server) -> None:
+    """A pass of the planner, in a process of its own."""
+    subprocess.run(
+        [sys.executable, "-m", "carbonaware_prefect", "plan"],
+        env=server.environment(),
+        check=True,
+        capture_output=True,
+    )
 
 
 @pytest.fixture(scope="module")
-def limits(
-    world: World, server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Limits]:
-    """Every limit by itself; that of a pool takes a pool of its own."""
-    with a_world(server, tmp_path_factory.mktemp("narrow"), concurrency_limit=1) as narrow:
+def limits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limits]:
+    """Two pools of a server of its own; that with a limit is there for the pool's case."""
+    folder = tmp_path_factory.mktemp("limits")
+    with (
+        a_server(folder, settings=_LEASE) as server,
+        a_world(server, Path(server.home), Engine.FORKED) as world,
+        a_world(server, folder, Engine.FORKED, concurrency_limit=1) as narrow,
+    ):
+        world.start_worker()
         narrow.start_worker()
         yield Limits(world, narrow)
-        withdraw(world)
-
-
-def _all_done(cases: dict[str, Contest | Wait]) -> None:
-    """Let all of them come to their ends, if they do; each has a test of its own."""
-    deadline = time.monotonic() + 240
-    pending = list(cases.values())
-    while pending and time.monotonic() < deadline:
-        pending = [case for case in pending if not case.go_on()]
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
-def fleet(limits: Limits) -> dict[str, Contest | Wait]:
-    """A contest or wait for each kind of limit, all at once."""
-    cases = {name: limits.start(name) for name in [*_LIMITS, "tag_moved", "tag_in_process"]}
-    _all_done(cases)
-    return cases
-
-
-@pytest.fixture
-def cases(
-    request: pytest.FixtureRequest, limits: Limits, fleet: dict[str, Contest | Wait]
-) -> dict[str, Contest | Wait]:
-    """The fleet; on a second try of a test, a case of its own."""
-    if getattr(request.node, "execution_count", 1) > 1:
-        name = request.node.callspec.params["name"]
-        fleet = {name: limits.start(name)}
-        _all_done(fleet)
-    return fleet
+def contests(limits: Limits) -> dict[str, Contest]:
+    """A contest for each kind of limit, all at once, with its end."""
+    contests = {name: limits.start(name) for name in _LIMITS}
+    clock = limits.server.clock
+    starts = [contest.wait() for contest in contests.values()]
+    clock.reach(min(starts) - _BEFORE)
+    for contest in contests.values():
+        contest.let_the_rival_work()
+    assert clock.now() < min(starts)
+    clock.reach(max(starts) + _AFTER)
+    for contest in contests.values():
+        contest.lose()
+    clock.advance(_AFTER)
+    for contest in contests.values():
+        contest.win()
+    return contests
 
 
 @pytest.mark.parametrize("name", _LIMITS)
 def test_slot_is_free_during_the_wait_and_taken_again(
-    cases: dict[str, Contest | Wait], name: str
+    contests: dict[str, Contest], name: str
 ) -> None:
     """During the wait another run takes the slot; with it the moved one starts, once."""
-    contest = cases[name]
-    assert isinstance(contest, Contest)
+    contest = contests[name]
     states, events = _LIMITS[name]
     run = contest.run
-    run.wait_for(states[-1], within=10)
+    works = "work" in events
 
-    assert contest.in_time, "too busy a machine: the other run came after the slot"
-    works = {"working": 1} if "work" in events else {}
-    assert contest.seen == {"waiting": 0, "rival": 1} | works
+    assert contest.seen == {"waiting": 0, "rival": 1} | ({"working": 1} if works else {})
     assert run.events() == events
     # One state after another of the same name tells no more: a longer wait.
     names = [name for name in run.names() if name not in {"Submitting", "Late"}]
@@ -226,21 +245,32 @@ def test_slot_is_free_during_the_wait_and_taken_again(
     labels = run.labels()
     assert (labels["reason"], labels["moves"]) == ("cleaner_slot", 1)
     if works:
+        assert contest.other is not None
+        assert run.time_of("work") >= contest.other.time_of("end")
         eventually(
             lambda: "the time that was chosen for this run is here" in run.logs(),
-            within=20,
             what="the delay goes on",
         )
 
 
-@pytest.mark.parametrize(("name", "taken"), [("tag_moved", 0), ("tag_in_process", 1)])
-def test_limited_tag_on_the_delay_task(
-    cases: dict[str, Contest | Wait], name: str, taken: int
-) -> None:
-    """A tag's slot is free while the run is moved, and taken while it waits in process."""
-    wait = cases[name]
-    assert isinstance(wait, Wait)
-    wait.run.wait_for("Completed", within=10)
+def _tagged(limits: Limits, wait: str) -> tuple[Run, Slots]:
+    """A run whose delay task has a tag with a limit of one, and how many are taken."""
+    limit = limits.limit("tag:")
+    run = limits.world.run(
+        "limits.py:tagged_flow", tag=limit.removeprefix("tag:"), wait=wait
+    )
+    let_end(run)
+    return run, limits.slots(f"/v2/concurrency_limits/{limit}")
 
-    assert wait.seen == taken
-    assert wait.run.events()[-2:] == ["work", "end"]
+
+def test_limited_tag_on_the_delay_task(limits: Limits) -> None:
+    """A tag's slot is free while the run is moved, and taken while it waits in process."""
+    (moved, free), (inside, taken) = _tagged(limits, "auto"), _tagged(limits, "in_process")
+    slots: list[datetime] = [moved.wait_until_put_back(), inside.wait_until_inside()]
+    eventually(lambda: free() == 0, what="the tag's slot is given back")
+
+    assert taken() == 1
+    limits.server.clock.reach(max(slots))
+    for run in (moved, inside):
+        run.wait_for("Completed")
+        assert run.events()[-2:] == ["work", "end"]

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import carbonaware_prefect
-from tests.prefect_server.runs import Run
-from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.process import Process
+from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import FLOWS, World
 
-_HOUR = timedelta(hours=1)
+_WINDOW = timedelta(minutes=5)
+_SAID = "Waiting for cleaner electricity"
 
 
-def _forecast(folder: Path, dip_in: float) -> str:
-    """A forecast file for the zone of us-central1, and the setting that names it."""
-    dip = now() + timedelta(seconds=dip_in)
-    rows = [(dip - _HOUR, 500), (dip, 200), (dip + _HOUR, 500), (dip + 2 * _HOUR, 500)]
+def _forecast(now: datetime, folder: Path) -> str:
+    """For the zone of us-central1: each minute is cleaner, so a start waits its window.
+
+    The setting that names the file.
+    """
+    minutes = [now + timedelta(minutes=minute) for minute in range(-5, 6 * 60)]
     path = folder / "forecast.csv"
-    lines = [f"{start.isoformat()},{value}" for start, value in rows]
+    lines = [f"{at.isoformat()},{2000 * 0.97**i}" for i, at in enumerate(minutes)]
     path.write_text("\n".join(["start,gco2_per_kwh", *lines]))
     return f"file:{path}"
 
@@ -50,53 +53,58 @@ def test_names_parameters_and_defaults(name: str) -> None:
     )
 
 
-def _run_script(world: World, source: str) -> subprocess.CompletedProcess[str]:
-    """What both examples say, one after the other, without a deployment."""
-    return subprocess.run(
+@pytest.fixture
+def script(server: Server, tmp_path: Path) -> Iterator[Process]:
+    """The examples as a script."""
+    source = _forecast(server.clock.now(), tmp_path)
+    process = Process(
         [sys.executable, str(FLOWS / "older.py")],
-        check=True,
-        timeout=160,
-        capture_output=True,
-        text=True,
-        env=world.server.environment(CARBONAWARE_SOURCE=source),
+        server.environment(CARBONAWARE_SOURCE=source),
+        tmp_path / "script.log",
     )
+    try:
+        yield process
+    finally:
+        process.kill()
 
 
-def test_examples_run(world: World, tmp_path: Path) -> None:
-    """As a script both wait in process; on a pool the task gives its worker back."""
-    # On a busy machine the script takes half a minute to get there.
-    source = _forecast(tmp_path, 60)
-    with ThreadPoolExecutor(1) as threads:
-        script = threads.submit(_run_script, world, source)
-        _run_deployments(world, tmp_path, source)
-        done = script.result()
-
-    assert done.stdout.count("training started") == 2
-    assert "Waiting for cleaner electricity" in done.stdout + done.stderr
-
-
-def _run_deployments(world: World, folder: Path, source: str) -> None:
-    env = {"CARBONAWARE_SOURCE": source, "CARBONAWARE_MINIMUM_WAIT": "0s"}
-    runs = {}
-    for name in ("decorated_training_pipeline", "training_pipeline"):
-        deployment = world.deploy(f"older.py:{name}", parameters={})
-        created = world.server.call(
-            "POST",
-            f"/deployments/{deployment}/create_flow_run",
-            json={"state": {"type": "SCHEDULED"}, "job_variables": {"env": env}},
+def test_script_waits_in_process(server: Server, script: Process) -> None:
+    """As a script both examples wait where they are, one after the other."""
+    for number in (1, 2):
+        eventually(
+            lambda: _said(script.output()) == number,  # noqa: B023  asked at once
+            what=f"example {number} waits",
         )
-        runs[name] = Run(world.server, created["id"], folder / name)
-    for run in runs.values():
-        run.wait_for("Completed", within=90)
+        assert script.output().count("training started") == number - 1
+        server.clock.advance(_WINDOW)
 
-    assert runs["training_pipeline"].names().count("Running") == 2
-    assert runs["decorated_training_pipeline"].names().count("Running") == 1
-    moved = runs["training_pipeline"].labels()
-    assert (moved["zone"], moved["source"]) == ("US-MIDW-MISO", "file")
-    eventually(
-        lambda: (
-            runs["decorated_training_pipeline"].labels().get("decided_by") == "in_process"
-        ),
-        within=5,
-        what="the decorator leaves its record",
+    assert script.popen.wait() == 0
+    assert script.output().count("training started") == 2
+
+
+def _said(output: str) -> int:
+    """How many waits were announced; a line goes to the console and to the flow's log."""
+    return len({line.split(_SAID)[1] for line in output.splitlines() if _SAID in line})
+
+
+def test_examples_on_a_pool(server: Server, world: World, tmp_path: Path) -> None:
+    """On a pool the task gives its worker back, and the decorator waits in process."""
+    env = {"CARBONAWARE_SOURCE": _forecast(server.clock.now(), tmp_path)}
+    decorated, delayed = (
+        world.create(
+            world.deploy(f"older.py:{name}"),
+            state={"type": "SCHEDULED"},
+            job_variables={"env": env, "command": server.forked_engine()},
+        )
+        for name in ("decorated_training_pipeline", "training_pipeline")
     )
+    delayed.wait_until_put_back()
+    decorated.wait_until_inside()
+    server.clock.advance(_WINDOW)
+    for run in (decorated, delayed):
+        run.wait_for("Completed")
+
+    assert delayed.names().count("Running") == 2
+    assert decorated.names().count("Running") == 1
+    moved = delayed.labels()
+    assert (moved["zone"], moved["source"]) == ("US-MIDW-MISO", "file")

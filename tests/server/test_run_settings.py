@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from carbonaware_prefect import CarbonPolicy
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import now
 from tests.prefect_server.world import World
 
 FLOW = "asked.py:asked_flow"
 TOKYO = ZoneInfo("Asia/Tokyo")
-SAVE = """
-from datetime import timedelta
-from carbonaware_prefect import CarbonPolicy
-CarbonPolicy(zone="DE", window=timedelta(hours=3), finish_by="PT2H").save("mornings")
-"""
 
 
-def flat(folder: Path) -> str:
+def flat(now: datetime, folder: Path) -> str:
     """A forecast in which nothing is worth a wait."""
-    start, end = now() - timedelta(hours=1), now() + timedelta(days=3)
+    start, end = now - timedelta(hours=1), now + timedelta(days=3)
     file = folder / "flat.csv"
     file.write_text(f"start,end,intensity\n{start.isoformat()},{end.isoformat()},300\n")
     return f"file:{file}"
@@ -38,17 +32,10 @@ def runs(
 ) -> dict[str, Run]:
     """Runs with other settings each, all at the same time."""
     folder = tmp_path_factory.mktemp("settings")
-    done = subprocess.run(
-        [sys.executable, "-c", SAVE],
-        env=server.environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    source = {"CARBONAWARE_SOURCE": flat(folder)}
-    local = {"CARBONAWARE_FINISH_BY": "07:00", "CARBONAWARE_WINDOW": "36h"}
+    with temporary_settings({PREFECT_API_URL: server.api}):
+        policy = CarbonPolicy(zone="DE", window=timedelta(hours=3), finish_by="PT2H")
+        policy.save("mornings")
+    source = {"CARBONAWARE_SOURCE": flat(server.clock.now(), folder)}
     scheduled = world.deploy(
         FLOW,
         schedules=[
@@ -59,14 +46,14 @@ def runs(
         "by policy": {"CARBONAWARE_POLICY": "mornings"},
         "over policy": {"CARBONAWARE_POLICY": "mornings", "CARBONAWARE_ZONE": "FR"},
         "no policy": {"CARBONAWARE_POLICY": "evenings", "CARBONAWARE_ZONE": "FR"},
-        "local": local,
+        "local": {"CARBONAWARE_FINISH_BY": "07:00", "CARBONAWARE_WINDOW": "36h"},
     }
-
-    def start(name: str) -> Run:
-        deployment = scheduled if name == "local" else None
-        return world.run(FLOW, deployment=deployment, env=source | settings[name])
-
-    return {name: start(name) for name in settings}
+    return {
+        name: world.run(
+            FLOW, deployment=scheduled if name == "local" else None, env=source | env
+        )
+        for name, env in settings.items()
+    }
 
 
 def told(run: Run, what: str) -> str:

@@ -19,10 +19,10 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-# What `prefect.engine` and our delay import, by and by, in a run.
+import carbonaware_prefect
+
+# What `prefect.engine` imports by and by.
 _MODULES = (
-    "carbonaware_prefect.blocks",
-    "carbonaware_prefect.task",
     "prefect.events.clients",
     "prefect.flow_engine",
     "prefect.logging.handlers",
@@ -147,6 +147,9 @@ def become(job: Job) -> None:
 if __name__ == "__main__":
     for name in _MODULES:
         importlib.import_module(name)
+    # They are loaded when they are asked for.
+    for name in carbonaware_prefect.__all__:
+        getattr(carbonaware_prefect, name)
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()

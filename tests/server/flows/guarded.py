@@ -9,8 +9,8 @@ import signal
 import time
 from datetime import timedelta
 
-from journal import dipping, note, notes
-from plain import delay_task, step
+from journal import dipping, note, noted, wait_for
+from plain import WINDOW, delay_task, step
 from prefect import flow, task
 from prefect.task_runners import ProcessPoolTaskRunner
 from prefect.transactions import transaction
@@ -19,9 +19,9 @@ from carbonaware_prefect.core import Forecast, Interval, Signal
 
 
 @task
-def slow(journal: str, seconds: float) -> None:
+def slow(journal: str) -> None:
     note(journal, "slow starts")
-    time.sleep(seconds)
+    wait_for(journal, "go on")
     note(journal, "slow ends")
 
 
@@ -29,17 +29,17 @@ def slow(journal: str, seconds: float) -> None:
 def executing_flow(dip_in: float, journal: str) -> None:
     """Another task is executing in a thread when the delay comes."""
     note(journal, "start")
-    other = slow.submit(journal, 6)
-    time.sleep(0.5)
+    other = slow.submit(journal)
+    wait_for(journal, "slow starts")
     delay_task(dip_in, journal)()
     other.wait()
     note(journal, "work")
 
 
 @task
-async def slow_async(journal: str, seconds: float) -> None:
+async def slow_async(journal: str) -> None:
     note(journal, "slow starts")
-    await asyncio.sleep(seconds)
+    await asyncio.to_thread(wait_for, journal, "go on")
     note(journal, "slow ends")
 
 
@@ -47,8 +47,8 @@ async def slow_async(journal: str, seconds: float) -> None:
 async def gathering_flow(dip_in: float, journal: str) -> None:
     """Another task is suspended on the event loop when the delay comes."""
     note(journal, "start")
-    other = asyncio.create_task(slow_async(journal, 6))
-    await asyncio.sleep(1)
+    other = asyncio.create_task(slow_async(journal))
+    await asyncio.to_thread(wait_for, journal, "slow starts")
     await delay_task(dip_in, journal)()
     await other
     note(journal, "work")
@@ -145,7 +145,8 @@ class Harmful:
         note(self.journal, "fetch")
         if self.number:
             os.kill(os.getpid(), self.number)
-            time.sleep(5)
+            # Where Python comes to what the signal does.
+            time.sleep(600)
         else:
             message = "the forecast API is on fire"
             raise OSError(message)
@@ -159,11 +160,10 @@ def source_flow(dip_in: float, journal: str, number: int = 0) -> None:
 
     note(journal, "start")
     carbonaware_delay_task(
-        timedelta(minutes=9),
-        timedelta(minutes=1),
+        WINDOW,
+        timedelta(hours=1),
         zone="DE",
         source=Harmful(dip_in, journal, number),
-        minimum_wait=timedelta(0),
     )()
     note(journal, "work")
 
@@ -175,10 +175,10 @@ def last_second_flow(dip_in: float, journal: str, number: int) -> None:
     def end() -> None:
         note(journal, "last second")
         os.kill(os.getpid(), number)
-        time.sleep(1)
+        note(journal, "goes on")
 
     note(journal, "start")
-    if "last second" not in _events(journal):
+    if not noted(journal, "last second"):
         atexit.register(end)
     delay_task(dip_in, journal)()
     note(journal, "work")
@@ -193,12 +193,8 @@ def finally_flow(dip_in: float, journal: str, number: int = 0, hold: float = 0) 
         note(journal, "work")
     finally:
         note(journal, "finally")
-        if "work" not in _events(journal):
+        if not noted(journal, "work"):
             if number:
                 os.kill(os.getpid(), signal.Signals(number))
             time.sleep(hold)
             note(journal, "held")
-
-
-def _events(journal: str) -> list[str]:
-    return [str(entry["event"]) for entry in notes(journal)]

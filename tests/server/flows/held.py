@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import atexit
-import time
 from datetime import timedelta
 
-from journal import dipping, note, notes
+from journal import dipping, note, noted, wait_for
+from plain import WINDOW
 from prefect import flow
 from prefect.exceptions import Pause
 
 from carbonaware_prefect import carbonaware_delay_task
 from carbonaware_prefect.core import Forecast, Interval, Signal
 
-# Not for ever: a test that failed lets nobody go on.
-_LONGEST = 180.0
-
 
 def stay(journal: str, moment: str, held: str) -> None:
     """Note the moment, and stay in it if it is the one to be held at."""
-    came_before = moment in _events(journal)
+    came_before = noted(journal, moment)
     note(journal, moment)
-    deadline = time.monotonic() + _LONGEST
-    while moment == held and not came_before and time.monotonic() < deadline:
-        if "go on" in _events(journal):
-            return
-        time.sleep(0.05)
-
-
-def _events(journal: str) -> list[str]:
-    return [str(entry["event"]) for entry in notes(journal)]
+    if moment == held and not came_before:
+        wait_for(journal, "go on")
 
 
 class Slow:
@@ -51,14 +41,13 @@ class Slow:
 def held_flow(dip_in: float, journal: str, held: str = "") -> None:
     """Held ``deciding``, ``leaving`` after the move, ``ended`` but alive, at ``work``."""
     note(journal, "start")
-    if held == "ended" and "ended" not in _events(journal):
+    if held == "ended" and not noted(journal, "ended"):
         atexit.register(stay, journal, "ended", held)
     delay = carbonaware_delay_task(
-        window=timedelta(minutes=9),
-        duration=timedelta(minutes=1),
+        window=WINDOW,
+        duration=timedelta(hours=1),
         zone="DE",
         source=Slow(dip_in, journal, held),
-        minimum_wait=timedelta(0),
     )
     try:
         delay()

@@ -11,7 +11,9 @@ from typing import Any
 
 from carbonaware_prefect.core import Forecast
 
-MINUTE = timedelta(minutes=1)
+# Seconds.
+_LONGEST = 600.0
+HOUR = timedelta(hours=1)
 
 
 def note(journal: str, event: str) -> None:
@@ -26,8 +28,20 @@ def notes(journal: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(journal).read_text().splitlines()]
 
 
+def wait_for(journal: str, event: str) -> None:
+    """Stay until that is noted, but not for ever: a test that failed notes nothing."""
+    deadline = time.monotonic() + _LONGEST
+    while not noted(journal, event) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def noted(journal: str, event: str) -> bool:
+    """Whether that was noted, by whomever."""
+    return any(entry["event"] == event for entry in notes(journal))
+
+
 def dipping(dip_in: float, journal: str, since: str | None = None) -> Forecast:
-    """300 g/kWh, but 100 for ten minutes from ``dip_in`` seconds after the first start.
+    """300 g/kWh, but 100 for an hour from ``dip_in`` seconds after the first start.
 
     After the flow's own start, or another event of its own, because nobody knows how long
     a worker takes to start it.
@@ -38,8 +52,8 @@ def dipping(dip_in: float, journal: str, since: str | None = None) -> Forecast:
     first = datetime.fromtimestamp(noted, timezone.utc)
     at = first + timedelta(seconds=dip_in)
     return Forecast.from_points(
-        [(at - 60 * MINUTE, 300), (at, 100), (at + 10 * MINUTE, 300)],
-        end=at + 600 * MINUTE,
+        [(at - 24 * HOUR, 300), (at, 100), (at + HOUR, 300)],
+        end=at + 24 * HOUR,
         zone="DE",
         source="test",
     )

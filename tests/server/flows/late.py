@@ -6,12 +6,14 @@ import contextlib
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from journal import MINUTE, note, notes
+from journal import note, notes
 from plain import step
 from prefect import flow, pause_flow_run, task
 
 from carbonaware_prefect import carbonaware_delay_decorator, carbonaware_delay_task
 from carbonaware_prefect.core import Forecast
+
+MINUTE = timedelta(minutes=1)
 
 
 def falling(dip_in: float, journal: str) -> Forecast:

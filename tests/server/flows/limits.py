@@ -10,6 +10,9 @@ from plain import delay_task
 from prefect import flow
 from prefect.concurrency.sync import concurrency
 
+# Seconds. Longer than tests move the clock by while a slot is taken.
+_LEASE = 3600
+
 
 def work(journal: str) -> None:
     """At work until ``<journal>.done`` is there."""
@@ -34,7 +37,7 @@ def within_flow(dip_in: float, journal: str, limit: str, delays: bool = True) ->
     note(journal, "start")
     if delays:
         delay_task(dip_in, journal)()
-    with concurrency(limit, occupy=1, strict=True):
+    with concurrency(limit, occupy=1, strict=True, lease_duration=_LEASE):
         work(journal)
 
 
@@ -42,7 +45,7 @@ def within_flow(dip_in: float, journal: str, limit: str, delays: bool = True) ->
 def around_flow(dip_in: float, journal: str, limit: str, delays: bool = True) -> None:
     """The delay too is called where the flow holds a slot of a global limit."""
     note(journal, "start")
-    with concurrency(limit, occupy=1, strict=True):
+    with concurrency(limit, occupy=1, strict=True, lease_duration=_LEASE):
         note(journal, "holds")
         if delays:
             delay_task(dip_in, journal)()

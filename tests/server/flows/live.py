@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from journal import note
+from plain import WINDOW
 from prefect import flow
 
 from carbonaware_prefect import carbonaware_delay_task
@@ -13,9 +14,5 @@ from carbonaware_prefect import carbonaware_delay_task
 @flow
 def live_flow(dip_in: float, journal: str) -> None:
     note(journal, "start")
-    carbonaware_delay_task(
-        window=timedelta(minutes=9),
-        duration=timedelta(minutes=1),
-        minimum_wait=timedelta(0),
-    )()
+    carbonaware_delay_task(window=WINDOW, duration=timedelta(hours=1))()
     note(journal, "end")

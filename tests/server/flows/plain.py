@@ -13,17 +13,16 @@ from prefect import flow, task
 
 from carbonaware_prefect import carbonaware_delay_task
 
-WINDOW = timedelta(minutes=9)
+WINDOW = timedelta(hours=10)
 
 
 def delay_task(dip_in: float, journal: str, **options: Any) -> Any:
-    """A delay task towards the dip, with the shortest waits that tests can have."""
+    """A delay task towards the dip, over a window that people use."""
     return carbonaware_delay_task(
         window=WINDOW,
-        duration=timedelta(minutes=1),
+        duration=timedelta(hours=1),
         zone="DE",
         source=dipping(dip_in, journal),
-        minimum_wait=timedelta(0),
         **options,
     )
 

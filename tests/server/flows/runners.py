@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import psutil
-from journal import dipping, note, notes
+from journal import dipping, note, noted, notes, wait_for
 from plain import WINDOW, step
 from prefect import flow, task
 from prefect.context import FlowRunContext
@@ -62,23 +62,22 @@ def delay_task(dip_in: float, journal: str) -> Any:
     note(journal, "delays")
     return carbonaware_delay_task(
         window=WINDOW,
-        duration=timedelta(minutes=1),
+        duration=timedelta(hours=1),
         zone="DE",
         source=dipping(dip_in, journal, since="delays"),
-        minimum_wait=timedelta(0),
     )
 
 
 @task
 def slow(journal: str) -> None:
     note(journal, "slow starts")
-    time.sleep(6)
+    wait_for(journal, "go on")
     note(journal, "slow ends")
 
 
 @task
-def pause() -> None:
-    time.sleep(3)
+def pause(journal: str, until: str) -> None:
+    wait_for(journal, until)
 
 
 @task
@@ -90,11 +89,6 @@ def told(journal: str, decision: DelayResult) -> None:
 @task
 def parent(journal: str) -> None:
     slow.submit(journal)
-
-
-def until_slow_starts(journal: str) -> None:
-    while "slow starts" not in {entry["event"] for entry in notes(journal)}:
-        time.sleep(0.05)
 
 
 @flow(task_runner=RUNNER)
@@ -130,7 +124,7 @@ def held_flow(dip_in: float, journal: str) -> None:
     """A task executes on the runner, and its future is held."""
     begin(journal)
     future = slow.submit(journal)
-    until_slow_starts(journal)
+    wait_for(journal, "slow starts")
     delay_task(dip_in, journal)()
     future.wait()
     note(journal, "work")
@@ -141,7 +135,7 @@ def dropped_flow(dip_in: float, journal: str) -> None:
     """A task executes on the runner, and nobody holds its future."""
     begin(journal)
     future = slow.submit(journal)
-    until_slow_starts(journal)
+    wait_for(journal, "slow starts")
     del future
     gc.collect()
     delay_task(dip_in, journal)()
@@ -173,10 +167,11 @@ def looking_flow(dip_in: float, journal: str) -> None:
     begin(journal)
     context = FlowRunContext.get()
     assert context
-    for _ in range(5):
-        future = pause.submit()
+    for number in range(5):
+        future = pause.submit(journal, f"looked {number}")
         found = executing_elsewhere(context, uuid4(), "no such task")
         note(journal, f"seen: {', '.join(found)}")
+        note(journal, f"looked {number}")
         future.wait()
 
 
@@ -189,8 +184,8 @@ def holding_flow(dip_in: float, journal: str) -> None:
         delay_task(dip_in, journal)()
         note(journal, "work")
     finally:
-        if "work" not in {entry["event"] for entry in notes(journal)}:
-            time.sleep(300)
+        if not noted(journal, "work"):
+            time.sleep(600)
 
 
 @flow(task_runner=RUNNER)

@@ -1,0 +1,227 @@
+"""What is done to runs before they wait for their slot: kills, signals and outages.
+
+Each story ends where its run either waits or has come to its end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import psutil
+
+from tests.prefect_server.prefects import RECEIPTS
+from tests.prefect_server.proxy import Proxy, Trap
+from tests.prefect_server.runs import Run
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import DIP_IN, World
+
+LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
+MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
+_PLAIN = "plain.py:sync_flow"
+
+
+@dataclass
+class Fault:
+    """A run, its process's way to the API, and what was seen of them.
+
+    Attributes:
+        world: where it runs; its worker goes to the API straight.
+        stack: ends the proxies.
+        seen: at the time.
+    """
+
+    world: World
+    stack: ExitStack
+    seen: dict[str, Any] = field(default_factory=dict)
+    _proxy: list[Proxy] = field(default_factory=list)
+    _run: list[Run] = field(default_factory=list)
+
+    @property
+    def run(self) -> Run:
+        return self._run[0]
+
+    @property
+    def proxy(self) -> Proxy:
+        if not self._proxy:
+            proxy = Proxy(self.world.server.port)
+            self._proxy.append(self.stack.enter_context(proxy))
+        return self._proxy[0]
+
+    def start(self, flow: str = _PLAIN, **options: Any) -> None:
+        """Start the run, behind the proxy if there is one."""
+        api = self.proxy.api if self._proxy else None
+        self._run.append(self.world.run(flow, api=api, **options))
+
+    def spring(self, trap: Trap, flow: str = _PLAIN, **options: Any) -> None:
+        """Start the run, and return when it has come into the trap."""
+        self.start(flow, **options)
+        eventually(trap.sprung.is_set, what="the request comes")
+
+    def strike(self, number: int, *, then: bool) -> bool:
+        """A signal to its process; whether the request goes on."""
+        pid = int(self.run.note("start")["pid"])
+        os.kill(pid, number)
+        if number == signal.SIGKILL:
+            eventually(lambda: not _lives(pid), what="the process is gone", every=0.02)
+        else:
+            # Time for Python to come to it; when it comes later, that is as good.
+            time.sleep(0.3)
+        return then
+
+    def settle(self, *, without_receipts: bool = False) -> None:
+        """Wait until the run waits for its slot, or has crashed where it has to.
+
+        A process that dies after the accepted move has told its worker that the attempt
+        is concluded. Prefect before 3.8.4 has no such receipts, and the worker reports
+        Crashed.
+        """
+        if RECEIPTS or without_receipts:
+            self.run.wait_until_put_back()
+            # What comes now is like any start.
+            self.world.fork_next(self.run)
+        else:
+            self.run.wait_for("Crashed")
+
+
+def _lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+Tell = Callable[[Fault], None]
+
+
+def before_the_labels(fault: Fault, number: int) -> None:
+    """A signal while the forecast is being fetched."""
+    fault.start("guarded.py:source_flow", number=int(number))
+    fault.run.wait_for("Crashed")
+
+
+def killed_before_the_move(fault: Fault) -> None:
+    """SIGKILL when the move is on its way, and then a person's retry."""
+    strike = partial(fault.strike, signal.SIGKILL, then=False)
+    fault.spring(fault.proxy.trap(MOVE, "before", strike))
+    run = fault.run
+    run.wait_for("Crashed")
+    fault.seen["crashed"] = run.labels()
+    for _ in range(3):
+        # The worker reports a killed process twice, and the second report hits a retry.
+        run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
+        if run.wait_for("Completed", "Crashed") == "Completed":
+            break
+
+
+def terminated(fault: Fault, moment: str, flow: str = _PLAIN) -> None:
+    """SIGTERM when the move is on its way, or was just accepted."""
+    strike = partial(fault.strike, signal.SIGTERM, then=True)
+    fault.spring(fault.proxy.trap(MOVE, moment, strike), flow)
+    fault.settle(without_receipts=flow == _PLAIN)
+
+
+def killed_after_the_move(fault: Fault) -> None:
+    """SIGKILL between the server's acceptance and its answer."""
+    strike = partial(fault.strike, signal.SIGKILL, then=False)
+    fault.spring(fault.proxy.trap(MOVE, "after", strike))
+    fault.run.wait_for("Crashed")
+
+
+def in_user_code(fault: Fault, number: int) -> None:
+    """A signal in a finally block after the move."""
+    fault.start("guarded.py:finally_flow", number=int(number))
+    fault.settle(without_receipts=number != signal.SIGKILL)
+
+
+def in_the_last_second(fault: Fault, number: int) -> None:
+    """A signal while the interpreter shuts down."""
+    fault.start("guarded.py:last_second_flow", number=int(number))
+    fault.settle()
+
+
+def gone(fault: Fault) -> None:
+    """The API cannot be reached when the move is due, until the run waits inside."""
+
+    def go() -> bool:
+        fault.proxy.down = True
+        return False
+
+    fault.spring(fault.proxy.trap(MOVE, "before", go))
+    said = "the run could not be moved"
+    eventually(lambda: said in fault.world.output(), what="it waits in its process")
+    fault.proxy.down = False
+
+
+def busy(fault: Fault) -> None:
+    """A server that says 503 for longer than Prefect's client asks."""
+    traps = fault.proxy.busy(LABELS, 4)
+    fault.start()
+    fault.settle()
+    fault.seen["busy"] = all(trap.sprung.is_set() for trap in traps)
+
+
+def answer_lost(fault: Fault) -> None:
+    """The server accepts the move, and its answer is lost."""
+    fault.spring(fault.proxy.trap(MOVE, "after", lambda: False))
+    fault.settle()
+
+
+def cancelled(fault: Fault) -> None:
+    """Somebody cancels the run when the move is on its way."""
+
+    def cancel() -> bool:
+        fault.run.set_state(type="CANCELLING")
+        return True
+
+    fault.spring(fault.proxy.trap(MOVE, "before", cancel))
+    fault.run.wait_for("Cancelled")
+
+
+def undisturbed(fault: Fault) -> None:
+    """Nothing is done to it, but all of its calls are written down."""
+    assert fault.proxy.requests == []
+    fault.start()
+    fault.run.wait_until_put_back()
+
+
+def held(fault: Fault) -> None:
+    """User code does not let the process end after the move."""
+    # So early that a busy machine, too, is in time to end it before a worker looks.
+    look_ahead = {"PREFECT_WORKER_PREFETCH_SECONDS": "60"}
+    fault.start("guarded.py:finally_flow", dip_in=DIP_IN / 2, env=look_ahead, hold=600)
+    fault.run.wait_for_note("finally")
+
+
+def talking(fault: Fault, **env: str) -> None:
+    """It works, and has something to say later."""
+    fault.start("talking.py:talking_flow", env=env)
+    fault.run.wait_for_note("start")
+
+
+STORIES: dict[str, Tell] = {
+    "gone": gone,
+    "busy": busy,
+    "sigterm before the labels": partial(before_the_labels, number=signal.SIGTERM),
+    "sigkill before the labels": partial(before_the_labels, number=signal.SIGKILL),
+    "sigkill before the move": killed_before_the_move,
+    "sigterm before the move": partial(terminated, moment="before"),
+    "sigterm after the move": partial(terminated, moment="after"),
+    "sigterm beside the move": partial(
+        terminated, moment="after", flow="plain.py:submitting_flow"
+    ),
+    "sigkill after the move": killed_after_the_move,
+    "sigterm in user code": partial(in_user_code, number=signal.SIGTERM),
+    "sigkill in user code": partial(in_user_code, number=signal.SIGKILL),
+    "sigterm in the last second": partial(in_the_last_second, number=signal.SIGTERM),
+    "sigkill in the last second": partial(in_the_last_second, number=signal.SIGKILL),
+    "answer lost": answer_lost,
+    "cancelled": cancelled,
+    "undisturbed": undisturbed,
+    "held": held,
+    "talking": talking,
+    "quiet": partial(talking, PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL="CRITICAL"),
+}

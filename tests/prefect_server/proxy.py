@@ -16,20 +16,22 @@ class Trap:
     """What to do when a request matches: before it goes on, or after its answer came.
 
     ``act`` returns whether the bytes go on to where they were going; False closes the
-    connection instead, or, where there is a ``reply``, gives that for an answer.
+    connection instead, or, where there is a ``reply``, gives that for an answer. It lets
+    the first ``nth`` requests that match pass.
     """
 
     pattern: bytes
     moment: str
     act: Callable[[], bool]
     reply: bytes = b""
+    nth: int = 0
     sprung: threading.Event = field(default_factory=threading.Event)
 
     def matches(self, data: bytes) -> bool:
-        return (
-            not self.sprung.is_set()
-            and re.search(self.pattern, data, re.DOTALL) is not None
-        )
+        if self.sprung.is_set() or not re.search(self.pattern, data, re.DOTALL):
+            return False
+        self.nth -= 1
+        return self.nth < 0
 
 
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
@@ -70,8 +72,10 @@ class Proxy:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def trap(self, pattern: bytes, moment: str, act: Callable[[], bool]) -> Trap:
-        trap = Trap(pattern, moment, act)
+    def trap(
+        self, pattern: bytes, moment: str, act: Callable[[], bool], *, nth: int = 0
+    ) -> Trap:
+        trap = Trap(pattern, moment, act, nth=nth)
         self.traps.append(trap)
         return trap
 

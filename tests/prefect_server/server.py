@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.clock.real_time import RealTime
 from tests.prefect_server import database
 from tests.prefect_server.installed import culprits
 from tests.prefect_server.process import Process, clean_environment
-from tests.prefect_server.waiting import eventually
+from tests.prefect_server.waiting import PATIENCE, eventually
 
 __all__ = ["START", "Server", "a_server", "free_port"]
 
@@ -88,6 +88,10 @@ class Server:
         """The present, as this server has it."""
         return self._clock.now() if self._clock else datetime.now(timezone.utc)
 
+    def here(self) -> AbstractContextManager[None]:
+        """This process has the server's time, for what it calls itself."""
+        return self._clock.here() if self._clock else nullcontext()
+
     def environment(self, **more: str) -> dict[str, str]:
         """Of a process that belongs to this server."""
         return (
@@ -102,6 +106,7 @@ class Server:
                 "PREFECT_SERVER_UI_ENABLED": "false",
                 "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
                 f"{_SERVICES}_SCHEDULER_LOOP_SECONDS": "4",
+                f"{_SERVICES}_SCHEDULER_MIN_RUNS": "1",
                 # They only write, and SQLite has one writer: under a burst of runs the
                 # server otherwise leaves requests without an answer for a minute.
                 f"{_SERVICES}_EVENT_PERSISTER_ENABLED": "false",
@@ -188,7 +193,7 @@ class Server:
         for _ in range(20):
             try:
                 response = self.client.request(
-                    method, path, timeout=15 if reads else 90, **kwargs
+                    method, path, timeout=15 if reads else PATIENCE, **kwargs
                 )
             except httpx.TimeoutException:
                 if not reads:

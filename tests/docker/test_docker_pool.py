@@ -37,7 +37,12 @@ from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
-from tests.server.planner.occurrences import Occurrence, Timeline, occur, plan, row_of
+from tests.server.planner.occurrences import (
+    Occurrence,
+    occur,
+)
+from tests.server.planner.passes import plan, row_of
+from tests.server.planner.real_time import Timeline
 
 pytestmark = [
     pytest.mark.infra,
@@ -180,7 +185,11 @@ def planned(pool: Pool) -> Occurrence:
     """A scheduled run that a planner has moved, before there is anything to nurse."""
     line = Timeline()
     occurrence = occur(
-        pool.world, line.at(40), dips={line.at(60): 100.0}, starting=pool.job
+        pool.world,
+        line.at(40),
+        dips={line.at(60): 100.0},
+        env={"CARBONAWARE_FREEZE": "0s"},
+        starting=pool.job,
     )
     assert row_of(plan(pool.world.server), occurrence).action is Action.MOVE
     return occurrence

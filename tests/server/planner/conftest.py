@@ -1,4 +1,4 @@
-"""One real Prefect server for all tests of this folder."""
+"""What the modules of this folder begin with: nothing that others left."""
 
 from __future__ import annotations
 
@@ -8,32 +8,23 @@ from pathlib import Path
 import pytest
 
 from tests.prefect_server.server import Server
-from tests.prefect_server.world import World, a_world
-from tests.server.planner.occurrences import withdraw
+from tests.prefect_server.world import World
+from tests.server.planner.occurrences import a_planned_world
+
+# That of a module's set-up, beside programs that take all cores.
+_SECONDS = 1200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder as one that needs a server."""
+    """Give each test here the time that a module's set-up may take on a busy machine."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.server)
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server."""
-    server = Server(tmp_path_factory.mktemp("server"))
-    try:
-        server.start()
-        yield server
-    finally:
-        server.close()
+            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
 @pytest.fixture(scope="module")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A pool of its own, without a worker; no deployment of it is left behind."""
-    with a_world(server, tmp_path_factory.mktemp("world")) as world:
+    """A pool of the module's own, without a worker; no deployment of it is left behind."""
+    with a_planned_world(server, tmp_path_factory.mktemp("world")) as world:
         yield world
-        withdraw(world)

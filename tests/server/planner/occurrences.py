@@ -2,74 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
-import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_WORKER_PREFETCH_SECONDS,
-    temporary_settings,
-)
-
-from carbonaware_prefect.planner.api import open_api
-from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.report import Action, Outcome, Report
-from carbonaware_prefect.settings import Settings
 from tests.prefect_server.prefects import job_variables
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually, now
-from tests.prefect_server.world import FLOWS, World
+from tests.prefect_server.waiting import eventually
+from tests.prefect_server.world import FLOWS, World, a_world
 
 GRAMS = 300
 # A flow engine takes seconds to start, and many starts on few cores take minutes.
-BRIEF = {"command": f"{sys.executable} -S -E {FLOWS / 'brief.py'}"}
+BRIEF = {"command": f"{sys.executable} {FLOWS / 'brief.py'}"}
 ENGINE: dict[str, str] = {}
-SECOND = timedelta(seconds=1)
+# SQLite has one writer. A worker that starts a dozen runs at once, as when the clock has
+# been moved, makes the server so busy that it reports some of them Crashed.
+_GENTLY = {"PREFECT_CLIENT_MAX_RETRIES": "8"}
+_AT_ONCE = "2"
+_REPORTS = 2
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # So long that no test sees a second start, and none lies in the planner's horizon.
 _INTERVAL = timedelta(days=30)
+# A pass looks at what crashed within a day.
+_FORGOTTEN = timedelta(hours=25)
 
 
-class Timeline:
-    """Moments of a test, further apart on a busy machine."""
+def write_forecast(path: Path, dips: Mapping[datetime, float], present: datetime) -> None:
+    """300 g/kWh for days around the present, but for an hour from each of the dips.
 
-    def __init__(self) -> None:
-        load = os.getloadavg()[0] / (os.cpu_count() or 1)
-        self._pace = min(2.0, max(1.0, load / 2))
-        self._begin = now()
-
-    def at(self, seconds: float) -> datetime:
-        """A whole second that far from the beginning: the server rounds starts."""
-        moment = self._begin + timedelta(seconds=seconds * self._pace)
-        return moment.replace(microsecond=0)
-
-
-def in_time(moment: datetime) -> None:
-    """Fail if what was to be done before that moment was not."""
-    assert now() < moment, f"too busy a machine for this test: it is past {moment}"
-
-
-def all_moved(report: Report, count: int) -> None:
-    """Fail if a pass moved fewer runs, which it does when it comes too late."""
-    moved = report.count(Action.MOVE)
-    assert moved == count, f"moved {moved} of {count}: {report.as_document()['runs']}"
-
-
-def write_forecast(path: Path, dips: Mapping[datetime, float]) -> None:
-    """300 g/kWh for two days, but for each dip of two seconds."""
-    first, end = now() - timedelta(hours=2), now() + timedelta(days=2)
+    A dip that begins within that hour follows at once.
+    """
+    first, end = present - timedelta(days=1), present + timedelta(days=3)
     points = [(first, float(GRAMS))]
-    for start, grams in sorted(dips.items()):
-        points += [(start, grams), (start + 2 * SECOND, float(GRAMS))]
+    starts = [*sorted(dips), end]
+    for start, following in pairwise(starts):
+        points.append((start, dips[start]))
+        if start + HOUR < following:
+            points.append((start + HOUR, float(GRAMS)))
     lines = [f"{start.isoformat()},{grams}," for start, grams in points]
     lines[-1] += end.isoformat()
     # Replaced as a whole, like a careful producer does.
@@ -104,7 +80,7 @@ class Occurrence:
         return self.world.server
 
     def rows(self) -> list[dict[str, Any]]:
-        """Its runs on the server, whatever became of them; those of next month not."""
+        """Its runs on the server, whatever became of them; those of its next time not."""
         found: list[dict[str, Any]] = self.server.call(
             "POST",
             "/flow_runs/filter",
@@ -112,7 +88,7 @@ class Occurrence:
                 "flow_runs": {
                     "deployment_id": {"any_": [self.deployment]},
                     "expected_start_time": {
-                        "before_": (self.nominal + timedelta(days=1)).isoformat()
+                        "before_": (self.nominal + 20 * HOUR).isoformat()
                     },
                 },
                 "sort": "EXPECTED_START_TIME_ASC",
@@ -180,9 +156,19 @@ class Occurrence:
         return str(deployment["schedules"][0]["id"])
 
 
+def in_whole_minutes(moment: datetime) -> datetime:
+    """The minute that it lies in; the server rounds starts."""
+    return moment.replace(second=0, microsecond=0)
+
+
 def scheduled_for(row: dict[str, Any]) -> datetime:
     """The start that a row's Scheduled state has."""
-    return datetime.fromisoformat(row["state"]["state_details"]["scheduled_time"])
+    return as_time(row["state"]["state_details"]["scheduled_time"])
+
+
+def as_time(text: str) -> datetime:
+    """A time in the server's JSON; Python 3.10 does not read "Z"."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def every_month(nominal: datetime, **more: Any) -> dict[str, Any]:
@@ -212,9 +198,9 @@ def occur(
     Args:
         world: where.
         nominal: its only start in this test.
-        dips: cleaner moments of its own forecast.
+        dips: cleaner hours of its own forecast, by their starts.
         flow: in the tests' folder of flows.
-        env: over a window of ten minutes for a run of a second; None takes one away.
+        env: over the default window and duration; None takes one away.
         tags: of the deployment.
         parameters: of the flow, beside its journal.
         starting: `ENGINE` for a real flow, which `BRIEF` stands for.
@@ -222,13 +208,10 @@ def occur(
     """
     name = uuid.uuid4().hex[:8]
     journal, forecast = world.folder / f"{name}.jsonl", world.folder / f"{name}.csv"
-    write_forecast(forecast, dips or {})
+    write_forecast(forecast, dips or {}, world.server.now())
     told: dict[str, str | None] = {
         "CARBONAWARE_SOURCE": f"file:{forecast}",
         "CARBONAWARE_ZONE": "DE",
-        "CARBONAWARE_WINDOW": "10m",
-        "CARBONAWARE_DURATION": "1s",
-        "CARBONAWARE_FREEZE": "0s",
     }
     said = {key: value for key, value in (told | dict(env or {})).items() if value}
     everything = {
@@ -259,66 +242,50 @@ def withdraw(world: World) -> None:
     for deployment in world.deployments.values():
         # A test may have deleted it already.
         world.server.client.delete(f"/deployments/{deployment}")
+    world.deployments.clear()
 
 
-def plan(
-    server: Server, planners: int = 1, *, dry_run: bool = False, **settings: Any
-) -> Report:
-    """A pass, as ``carbonaware-prefect plan`` makes it; the report of the first planner.
+def start_worker(world: World, *, quiet: bool = True) -> None:
+    """A worker for runs that become due together; a quiet one tells the server no logs."""
+    # That is a third of what a brief run costs.
+    logs = {"PREFECT_LOGGING_TO_API_ENABLED": "false"} if quiet else {}
+    world.start_worker("--limit", _AT_ONCE, **_GENTLY, **logs)
 
-    Args:
-        server: with the deployments.
-        planners: how many make one at the same time.
-        dry_run: look, and change nothing.
-        settings: of the planner.
+
+@contextmanager
+def a_planned_world(server: Server, folder: Path) -> Iterator[World]:
+    """A world of which a planner sees nothing that others left, and leaves nothing."""
+    server.clock.advance(_FORGOTTEN)
+    with a_world(server, folder) as world:
+        try:
+            yield world
+        finally:
+            withdraw(world)
+
+
+def wait_for_crash(run: Run) -> None:
+    """Return when a worker has reported the crash for the second and last time.
+
+    What follows its process does so first, and then the one that had the run started.
     """
-    own = Settings(detect=False, cache_dir="", **settings)
-
-    async def one() -> Report:
-        async with open_api() as api:
-            return await one_pass(api, own, dry_run=dry_run)
-
-    async def together() -> list[Report]:
-        return await asyncio.gather(*(one() for _ in range(planners)))
-
-    with temporary_settings(
-        {PREFECT_API_URL: server.api, PREFECT_WORKER_PREFETCH_SECONDS: 1}
-    ):
-        return asyncio.run(together())[0]
+    run.wait_for("Crashed")
+    eventually(lambda: run.names().count("Crashed") == _REPORTS, what="both reports")
 
 
-def row_of(report: Report, occurrence: Occurrence) -> Outcome:
-    """The only row of a report that tells of the occurrence."""
-    name = occurrence.settings["name"]
-    (row,) = [row for row in report.outcomes if row.deployment == name]
-    return row
+def wait_until_done(world: World) -> None:
+    """Return when nothing that is due by now is left to do; all that starts has started."""
+    server = world.server
+    ours = {"deployment_id": {"any_": [*world.deployments.values()]}}
 
+    def count(*states: str, **more: Any) -> int:
+        filters = ours | {"state": {"type": {"any_": states}}} | more
+        found: int = server.call("POST", "/flow_runs/count", json={"flow_runs": filters})
+        return found
 
-def command(
-    server: Server, *arguments: str, **env: str
-) -> subprocess.CompletedProcess[str]:
-    """``carbonaware-prefect`` in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "carbonaware_prefect", *arguments],
-        env=server.environment(**({"COLUMNS": "250"} | env)),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
+    def nothing_is_left() -> bool:
+        due = {"before_": server.now().isoformat()}
+        # In the order of a run's life: what was counted as neither had ended.
+        waiting = count("SCHEDULED", next_scheduled_start_time=due)
+        return not waiting and not count("PENDING", "RUNNING", "CANCELLING")
 
-
-def document(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """What a command said with ``--json``."""
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
-def sleep_until(moment: datetime) -> None:
-    """Return when the moment has come."""
-    eventually(
-        lambda: now() >= moment,
-        within=max(1.0, (moment - now()).total_seconds() + 1),
-        what="time passes",
-    )
+    eventually(nothing_is_left, what="all that is due is done")

@@ -6,25 +6,25 @@ No run of these starts in the test: their nominal starts lie hours ahead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import now
 from tests.prefect_server.world import World, a_world
 from tests.server.planner.occurrences import (
+    HOUR,
     Occurrence,
     every_month,
+    in_whole_minutes,
     occur,
-    plan,
     scheduled_for,
     withdraw,
 )
+from tests.server.planner.passes import plan
 
-_MINUTE = timedelta(minutes=1)
 _RUNS = 4
 
 
@@ -37,8 +37,8 @@ class Spread:
     """
 
     def __init__(self, free: World, narrow: World) -> None:
-        self.nominal = (now() + timedelta(hours=3)).replace(microsecond=0)
-        self.dip = self.nominal + 60 * _MINUTE
+        self.nominal = in_whole_minutes(free.server.now() + 3 * HOUR)
+        self.dip = self.nominal + HOUR
         queue = self._queue(free)
         several = [
             every_month(self.nominal, parameters={"told": f"part {n}"})
@@ -59,13 +59,9 @@ class Spread:
         return "narrow"
 
     def _occur(self, world: World, zone: str, **settings: Any) -> Occurrence:
-        # One run fits into the cleanest minute, all of them into the clean hour.
-        dips = {self.dip + n * _MINUTE: 100.0 + n for n in range(20)}
-        env = {
-            "CARBONAWARE_ZONE": zone,
-            "CARBONAWARE_WINDOW": "3h",
-            "CARBONAWARE_DURATION": "2s",
-        }
+        # One run fits into the cleanest hour, all of them into those that follow.
+        dips = {self.dip + n * HOUR: 100.0 + n for n in range(_RUNS)}
+        env = {"CARBONAWARE_ZONE": zone, "CARBONAWARE_DURATION": "1h"}
         return occur(world, self.nominal, dips=dips, env=env, **settings)
 
     def starts(self, limit: str) -> list[datetime]:
@@ -96,5 +92,5 @@ def test_a_limit_of_one_spreads_the_runs(spread: Spread, limit: str) -> None:
     """Never two at a time, and each in the cleanest slot that the others leave."""
     starts = spread.starts(limit)
 
-    assert all(second - first >= timedelta(seconds=2) for first, second in pairwise(starts))
-    assert starts == [spread.dip + n * _MINUTE for n in range(_RUNS)]
+    assert all(second - first >= HOUR for first, second in pairwise(starts))
+    assert starts == [spread.dip + n * HOUR for n in range(_RUNS)]

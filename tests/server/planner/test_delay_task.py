@@ -5,51 +5,39 @@ And what a delay task moved, and a killed process left Crashed, is moved again, 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.labels import PLANNER, labels_for
-from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.report import Action, Report
 from tests.prefect_server.proxy import Proxy
 from tests.prefect_server.runs import Run
-from tests.prefect_server.waiting import eventually, now
+from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
+from tests.server.planner.forks import forks
 from tests.server.planner.occurrences import (
     ENGINE,
+    HOUR,
     SECOND,
     Occurrence,
-    Timeline,
-    all_moved,
-    in_time,
+    in_whole_minutes,
     occur,
-    plan,
-    row_of,
-    sleep_until,
+    start_worker,
+    wait_for_crash,
+    wait_until_done,
 )
+from tests.server.planner.passes import plan
 
 Keys = Sequence[str | None]
-_PLACED: dict[str, Keys] = {
-    "no_key": [None],
-    "key": ["stage"],
-    "two": [None, None],
-    "keys": ["a", "b"],
-}
-_STARTED_NOW: dict[str, Keys] = {
-    "now": [None],
-    "now_key": ["stage"],
-    "now_two": [None, None],
-}
+_PLACED: dict[str, Keys] = {"no_key": [None, None], "keys": ["a", None, "b"]}
+_STARTED_NOW: dict[str, Keys] = {"now": [None, None], "now_key": ["stage"]}
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
+_STATES = rb"POST /api/flow_runs/bulk_set_state "
 # A crash is looked at when it is that old, and a run moved again starts no sooner.
 _SETTLED = timedelta(seconds=21)
 
@@ -59,74 +47,49 @@ class Fleet:
 
     Attributes:
         cases: by name.
-        slot: where the planner puts those that it places in time.
-        planned: the slot on the labels of the run that the planner could not move.
+        slot: where all of them wait, whoever moved them.
         reports: of the passes.
     """
 
     def __init__(self, world: World, proxy: Proxy) -> None:
-        self.world, self.server = world, world.server
-        line = self.line = Timeline()
-        self.slot, self.planned, self.again = line.at(34), line.at(52), line.at(62)
+        self.world, self.server, self.proxy = world, world.server, proxy
+        self.nominal = in_whole_minutes(self.server.now() + 3 * HOUR)
+        self.slot = self.nominal + 4 * HOUR
         self.cases: dict[str, Occurrence] = {}
-        self._be_killed(proxy)
-        self.twice, self.at_work = self._crashed(10 * 60), self._crashed(-60)
-        for name, keys in _PLACED.items():
-            self._occur(name, line.at(24), self.slot, keys)
-        for name, keys in _STARTED_NOW.items():
-            self._occur(name, line.at(300), line.at(330), keys)
+        self.twice = self._crashed(self.slot)
+        self.at_work = self._crashed(self.server.now() - HOUR)
+        for name, keys in (_PLACED | _STARTED_NOW).items():
+            self._occur(name, keys)
         self.cases["fails"] = occur(
             world,
-            line.at(24),
+            self.nominal,
             dips={self.slot: 100.0},
             # Its first process ends before it is Running.
             parameters={"fails_first": True},
         )
         self.reports: list[Report] = [plan(self.server)]
-        all_moved(self.reports[0], len(_PLACED) + len(_STARTED_NOW) + 1)
         for name in _STARTED_NOW:
-            self.cases[name].put_to(now())
-        for name, keys in {"down": [None], "unfinished": [None, None]}.items():
-            self._occur(name, line.at(30), self.planned, keys)
-        self._die_before_moving(self.cases["unfinished"])
-        in_time(line.at(24))
+            self.cases[name].put_to(self.server.now())
+        self._be_left(world.folder)
+        wait_until_done(world)
+        self._let_tasks_move()
         self._mend()
 
-    def _occur(
-        self,
-        name: str,
-        nominal: datetime,
-        dip: datetime,
-        keys: Keys,
-        **env: str,
-    ) -> None:
-        tags = () if name == "killed" else ("carbon-aware",)
+    def _occur(self, name: str, keys: Keys, *tags: str, **env: str) -> None:
         self.cases[name] = occur(
             self.world,
-            nominal,
-            dips={dip: 100.0},
+            self.nominal,
+            dips={self.slot: 100.0},
             flow="nightly.py:delayed",
             parameters={"keys": list(keys)},
             env=env,
-            tags=tags,
+            tags=tags or ("carbon-aware",),
             starting=ENGINE,
         )
 
-    def _be_killed(self, proxy: Proxy) -> None:
-        """A run whose process is killed when the server has just accepted its move."""
-
-        def kill() -> bool:
-            os.kill(int(self.cases["killed"].notes()[0]["pid"]), signal.SIGKILL)
-            return False
-
-        self.trap = proxy.trap(_MOVE, "after", kill)
-        api = {"PREFECT_API_URL": proxy.api}
-        self._occur("killed", self.line.at(8), self.again, [None], **api)
-
-    def _crashed(self, slot_in: float) -> Run:
+    def _crashed(self, slot: datetime) -> Run:
         """A run with the history of one that was killed so, in a queue without worker."""
-        slot = now() + timedelta(seconds=slot_in)
-        decided = slot - timedelta(hours=1)
+        decided = min(slot, self.server.now()) - HOUR
         labels = {
             "reason": "cleaner_slot",
             "decided_by": "task",
@@ -137,52 +100,59 @@ class Fleet:
         }
         deployment = self.world.deploy("nightly.py:nightly", work_pool_name=None)
         self.world.deployments[uuid.uuid4().hex] = deployment
-        created = self.server.call(
-            "POST",
-            f"/deployments/{deployment}/create_flow_run",
-            json={
-                "state": {"type": "SCHEDULED"},
-                "labels": {f"carbonaware.{name}": value for name, value in labels.items()},
-            },
+        run = self.world.create(
+            deployment,
+            state={"type": "SCHEDULED"},
+            labels={f"carbonaware.{name}": value for name, value in labels.items()},
         )
-        run = Run(self.server, created["id"], self.world.folder / "nobody.jsonl")
         run.set_state(type="RUNNING", force=True)
         details = {"scheduled_time": slot.isoformat()}
         run.set_state(type="SCHEDULED", state_details=details, message="Wait", force=True)
-        if slot_in < 0:
+        if slot < self.server.now():
             run.set_state(type="RUNNING", force=True)
         run.set_state(type="CRASHED", force=True)
         return run
 
-    def _die_before_moving(self, case: Occurrence) -> None:
-        """What a planner does that is killed between the labels and the move."""
-        decision = row_of(plan(self.server, dry_run=True), case).decision
-        assert decision is not None
-        labels = labels_for(
-            decision, key=None, decided_at=utc_now(), decided_by=PLANNER, moves=1
-        )
+    def _be_left(self, folder: Path) -> None:
+        """Runs that no pass moves: it dies before, comes too late, or does not look."""
+        self._occur("unfinished", [None, None])
+        with forks(self.server, folder) as planner:
+            assert planner.killed_pass(self.proxy, _STATES)
+        self._occur("down", [None])
 
-        async def half_a_move() -> None:
-            async with open_api() as api:
-                await api.label(case.run().id, dict(labels))
+        def kill() -> bool:
+            os.kill(int(self.cases["killed"].notes()[0]["pid"]), signal.SIGKILL)
+            return False
 
-        with temporary_settings({PREFECT_API_URL: self.server.api}):
-            asyncio.run(half_a_move())
+        # When the server has just accepted its move.
+        self.trap = self.proxy.trap(_MOVE, "after", kill)
+        self._occur("killed", [None], "untagged", PREFECT_API_URL=self.proxy.api)
+
+    def _let_tasks_move(self) -> None:
+        """What happens at the nominal start, when no pass has moved them."""
+        self.server.clock.move_to(self.nominal)
+        for name in ("down", "unfinished"):
+            assert self.cases[name].run().wait_until_put_back() == self.slot
+        eventually(self.trap.sprung.is_set, what="the move is accepted")
+        wait_for_crash(self.cases["killed"].run())
+
+    def _pass_later(self) -> None:
+        """A pass when a crash of now is old enough to be looked at."""
+        self.server.clock.advance(_SETTLED)
+        self.reports.append(plan(self.server))
 
     def _mend(self) -> None:
-        """Passes when the crashes are old enough to be looked at."""
-        assert self.trap.sprung.wait(60)
-        self.cases["killed"].run().wait_for("Crashed", within=30)
-        sleep_until(now() + _SETTLED)
-        down = self.cases["down"].run()
-        eventually(lambda: down.labels().get("moves"), within=30, what="its task moves it")
-        self.reports.append(plan(self.server))
-        in_time(self.again)
+        self._pass_later()
         self.twice.set_state(type="CRASHED", force=True)
-        sleep_until(now() + _SETTLED)
-        self.reports.append(plan(self.server))
+        self._pass_later()
+        self.server.clock.move_to(self.slot)
+        wait_until_done(self.world)
+        wait_for_crash(self.cases["fails"].run())
+        self._pass_later()
+        self.server.clock.advance(_SETTLED)
+        wait_until_done(self.world)
 
-    def rows(self, run: Run) -> list[Any]:
+    def actions(self, run: Run) -> list[Action]:
         """What the passes did about a run."""
         rows = [row for report in self.reports for row in report.outcomes]
         return [row.action for row in rows if row.run == run.id]
@@ -190,8 +160,8 @@ class Fleet:
 
 @pytest.fixture(scope="module")
 def fleet(world: World) -> Iterator[Fleet]:
-    """All cases, on one server and over the same seconds."""
-    world.start_worker()
+    """All cases, on one server and over the same hours, to their end."""
+    start_worker(world, quiet=False)
     with Proxy(world.server.port) as proxy:
         yield Fleet(world, proxy)
 
@@ -201,11 +171,11 @@ def test_what_the_planner_placed_does_not_wait_again(fleet: Fleet, name: str) ->
     """At its slot the run goes through all its delay tasks, whatever their keys."""
     case = fleet.cases[name]
     run = case.run()
-    run.wait_for("Completed", within=90)
 
+    assert fleet.actions(run)[0] is Action.MOVE
     assert case.events() == ["start", "work"]
     assert case.starts()[0] >= fleet.slot - SECOND
-    assert run.read()["run_count"] == 1
+    assert (run.state(), run.read()["run_count"]) == ("Completed", 1)
     assert run.labels()["decided_by"] == "planner"
 
 
@@ -213,45 +183,41 @@ def test_what_the_planner_placed_does_not_wait_again(fleet: Fleet, name: str) ->
 def test_run_now_is_not_delayed_by_the_task(fleet: Fleet, name: str) -> None:
     """A person starts what the planner placed: none of its delay tasks waits."""
     case = fleet.cases[name]
-    case.run().wait_for("Completed", within=60)
 
+    assert fleet.actions(case.run())[0] is Action.MOVE
     assert case.events() == ["start", "work"]
+    assert case.starts()[0] < fleet.nominal
+    assert case.run().state() == "Completed"
     assert case.run().labels()["reason"] == "overridden"
 
 
-def test_without_the_planner_the_task_delays(fleet: Fleet) -> None:
-    """No pass in time: the task moves the run, and a later pass leaves it alone."""
-    case = fleet.cases["down"]
+@pytest.mark.parametrize("name", ["down", "unfinished"])
+def test_without_the_planner_the_task_delays(fleet: Fleet, name: str) -> None:
+    """No pass in time, or one that died before its move: the task moves it, no other."""
+    case = fleet.cases[name]
     run = case.run()
-    run.wait_for("Completed", within=90)
 
     assert case.events() == ["start", "start", "work"]
-    assert case.starts()[1] >= fleet.planned - 2 * SECOND
-    assert run.labels()["decided_by"] == "task"
-    assert fleet.rows(run) == [Action.LEAVE] * len(fleet.rows(run))
-
-
-def test_a_plan_that_was_not_carried_out(fleet: Fleet) -> None:
-    """The planner wrote its labels and died: the task moves the run to the same slot."""
-    case = fleet.cases["unfinished"]
-    run = case.run()
-    run.wait_for("Completed", within=90)
-
-    assert case.events() == ["start", "start", "work"]
-    assert run.labels()["slot_start"] == fleet.planned.isoformat()
-    assert case.starts()[1] >= fleet.planned - 2 * SECOND
+    assert case.starts()[0] < fleet.slot - HOUR
+    assert case.starts()[1] >= fleet.slot - 2 * SECOND
+    assert run.state() == "Completed"
+    assert (run.labels()["slot_start"], run.labels()["decided_by"]) == (
+        fleet.slot.isoformat(),
+        {"down": "task", "unfinished": "planner"}[name],
+    )
+    assert set(fleet.actions(run)) == {Action.LEAVE}
 
 
 def test_crashed_after_its_move_is_moved_again(fleet: Fleet) -> None:
     """Killed between acceptance and receipt, the run starts at its slot all the same."""
     case = fleet.cases["killed"]
     run = case.run()
-    run.wait_for("Completed", within=90)
 
     assert case.events() == ["start", "start", "work"]
-    assert case.starts()[1] >= fleet.again - 2 * SECOND
-    assert fleet.rows(run) == [Action.MOVE_AGAIN]
-    assert run.names().index("Crashed") < run.names().index("Completed")
+    assert case.starts()[1] >= fleet.slot - 2 * SECOND
+    assert fleet.actions(run) == [Action.MOVE_AGAIN]
+    assert run.state() == "Completed"
+    assert "Crashed" in run.names()
 
 
 def test_crashed_at_its_start_is_moved_again(fleet: Fleet) -> None:
@@ -259,25 +225,20 @@ def test_crashed_at_its_start_is_moved_again(fleet: Fleet) -> None:
     case = fleet.cases["fails"]
     run = case.run()
 
-    def moved_again() -> bool:
-        fleet.reports.append(plan(fleet.server))
-        return Action.MOVE_AGAIN in fleet.rows(run)
-
-    eventually(moved_again, within=60, every=4, what="a pass finds the crash")
-    run.wait_for("Completed", within=60)
-
     assert case.events() == ["fails", "start", "work"]
+    assert fleet.actions(run).count(Action.MOVE_AGAIN) == 1
+    assert run.state() == "Completed"
     assert run.names().count("Running") == 1
     assert run.names().index("Crashed") < run.names().index("Running")
 
 
 def test_second_crash_is_left(fleet: Fleet) -> None:
     """What crashes again after it was moved again stays Crashed."""
-    assert fleet.rows(fleet.twice) == [Action.MOVE_AGAIN]
+    assert fleet.actions(fleet.twice) == [Action.MOVE_AGAIN]
     assert fleet.twice.state() == "Crashed"
 
 
 def test_crash_at_work_is_left(fleet: Fleet) -> None:
     """A run that crashed when it had started at its slot is nothing for the planner."""
-    assert fleet.rows(fleet.at_work) == []
+    assert fleet.actions(fleet.at_work) == []
     assert fleet.at_work.state() == "Crashed"

@@ -5,53 +5,53 @@ No run of these starts in the test: their nominal start lies hours ahead.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from carbonaware_prefect.planner.report import Action, Outcome, Report
-from tests.prefect_server.waiting import now
 from tests.prefect_server.world import World
-from tests.server.planner.occurrences import Occurrence, every_month, occur, plan, row_of
+from tests.server.planner.occurrences import (
+    HOUR,
+    MINUTE,
+    Occurrence,
+    every_month,
+    in_whole_minutes,
+    occur,
+)
+from tests.server.planner.passes import plan, row_of
 
 # Half an hour off, so that no whole hour is the same as in UTC; and no summer time.
 _KOLKATA = ZoneInfo("Asia/Kolkata")
-_MINUTE = timedelta(minutes=1)
-_NOMINAL_AHEAD = timedelta(hours=5)
 
 
 class Planned:
     """One deployment for each limit, all with the same nominal start and forecast.
 
-    The forecast has dips half an hour before the nominal start, and one, two and three
+    The forecast has dips two hours before the nominal start, and one, two and three
     hours after it, each cleaner than the one before.
     """
 
     def __init__(self, world: World) -> None:
-        self.nominal = (now() + _NOMINAL_AHEAD).replace(second=0, microsecond=0)
-        self.before = self.nominal - 30 * _MINUTE
-        self.one, self.two, self.three = (
-            self.nominal + timedelta(hours=hours) for hours in (1, 2, 3)
+        self.nominal = in_whole_minutes(world.server.now() + 5 * HOUR)
+        self.before, self.one, self.two, self.three = (
+            self.nominal + hours * HOUR for hours in (-2, 1, 2, 3)
         )
         self._world = world
+        hour = self._between(self.three, self.three + HOUR)
+        at_nominal = self._between(self.nominal - HOUR, self.nominal + 20 * MINUTE)
         self.cases = {
             "window": self._occur(),
-            "earlier": self._occur(EARLIER="PT45M", WINDOW="PT30M"),
+            "earlier": self._occur(EARLIER="PT3H", WINDOW="PT30M"),
             "latest_start": self._occur(LATEST_START="PT2H30M"),
             "latest_start_clock": self._occur(LATEST_START=self._local(self.two)),
             "finish_by": self._occur(FINISH_BY="PT2H30M"),
-            "finish_by_clock": self._occur(FINISH_BY=self._local(self.one + 10 * _MINUTE)),
-            "not_between": self._occur(NOT_BETWEEN=self._around(self.three)),
-            "not_between_utc": self._occur(
-                NOT_BETWEEN=self._around(self.three), TIME_ZONE="UTC"
-            ),
-            "nominal_kept_free": self._occur(
-                NOT_BETWEEN=self._around(self.nominal), WINDOW="PT50M"
-            ),
-            "no_start": self._occur(
-                NOT_BETWEEN=self._around(self.nominal), FINISH_BY="PT10M"
-            ),
+            "finish_by_clock": self._occur(FINISH_BY=self._local(self.one + 40 * MINUTE)),
+            "not_between": self._occur(NOT_BETWEEN=hour),
+            "not_between_utc": self._occur(NOT_BETWEEN=hour, TIME_ZONE="UTC"),
+            "nominal_kept_free": self._occur(NOT_BETWEEN=at_nominal, WINDOW="PT30M"),
+            "no_start": self._occur(NOT_BETWEEN=at_nominal, FINISH_BY="PT45M"),
             "small": self._occur(MINIMUM_SAVING="20%", WINDOW="PT90M"),
             "just_enough": self._occur(MINIMUM_SAVING="10%", WINDOW="PT90M"),
         }
@@ -59,21 +59,20 @@ class Planned:
 
     def _occur(self, **settings: str) -> Occurrence:
         dips = {self.before: 290.0, self.one: 250.0, self.two: 200.0, self.three: 150.0}
-        told = {"WINDOW": "PT4H", "DURATION": "PT1S"} | settings
         return occur(
             self._world,
             self.nominal,
             dips=dips,
-            env={f"CARBONAWARE_{name}": value for name, value in told.items()},
+            env={f"CARBONAWARE_{name}": value for name, value in settings.items()},
             schedules=[every_month(self.nominal, schedule={"timezone": "Asia/Kolkata"})],
         )
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(_KOLKATA):%H:%M}"
 
-    def _around(self, moment: datetime) -> str:
-        """Twenty minutes before and after it, by the clock of the schedule."""
-        return f"{self._local(moment - 20 * _MINUTE)}-{self._local(moment + 20 * _MINUTE)}"
+    def _between(self, start: datetime, end: datetime) -> str:
+        """These hours, by the clock of the schedule."""
+        return f"{self._local(start)}-{self._local(end)}"
 
     def row(self, name: str) -> Outcome:
         return row_of(self.report, self.cases[name])
@@ -109,7 +108,7 @@ def test_hours_kept_free_move_a_run_without_a_saving(planned: Planned) -> None:
     """A nominal start that is not allowed is left for the next that is."""
     case = planned.cases["nominal_kept_free"]
 
-    assert case.start() == planned.nominal + 20 * _MINUTE
+    assert case.start() == planned.nominal + 20 * MINUTE
     assert planned.row("nominal_kept_free").reason == "hours_kept_free"
     assert case.run().labels()["reason"] == "hours_kept_free"
 

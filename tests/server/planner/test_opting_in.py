@@ -1,10 +1,12 @@
-"""Who opts in, by which of the ways, and what a wrong value comes to."""
+"""Who opts in, by which of the ways, and what a wrong value comes to.
+
+No run of these starts in the test: their nominal start lies hours ahead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -12,22 +14,21 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from carbonaware_prefect import CarbonPolicy
 from carbonaware_prefect.planner.report import Action
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import now
 from tests.prefect_server.world import World, a_world
 from tests.server.planner.occurrences import (
+    HOUR,
+    MINUTE,
     Occurrence,
-    command,
+    in_whole_minutes,
     occur,
-    plan,
-    row_of,
     withdraw,
 )
+from tests.server.planner.passes import command, plan, row_of
 
-_MINUTE = timedelta(minutes=1)
-# Each way says another window, and the longer it is, the cleaner is its cleanest start.
-_WINDOWS = {"run": 10, "deployment": 20, "pool": 30, "block": 40, "planner": 50}
+# Hours: each way says another window, and the longer it is, the cleaner its best start.
+_WINDOWS = {"run": 1, "deployment": 2, "pool": 3, "block": 4, "planner": 5}
 _NO_WINDOW: dict[str, str | None] = {"CARBONAWARE_WINDOW": None}
-_POLICY: dict[str, str | None] = {"CARBONAWARE_POLICY": "forty"}
+_POLICY: dict[str, str | None] = {"CARBONAWARE_POLICY": "four-hours"}
 _WRONG: dict[str, tuple[Mapping[str, str | None], str, str]] = {
     "window": ({"CARBONAWARE_WINDOW": "6"}, "CARBONAWARE_WINDOW='6'", "PT6H, 6h"),
     "region": (
@@ -38,6 +39,13 @@ _WRONG: dict[str, tuple[Mapping[str, str | None], str, str]] = {
     "policy": ({"CARBONAWARE_POLICY": "nobody"}, "CARBONAWARE_POLICY='nobody'", "make one"),
     "of_the_pool": ({}, "CARBONAWARE_FINISH_BY='noon'", "07:00"),
     "of_the_run": ({}, "CARBONAWARE_DURATION='soon'", "PT6H, 6h"),
+    "negative": ({"CARBONAWARE_DURATION": "-1h"}, "CARBONAWARE_DURATION='-1h'", ""),
+    "no_time": ({"CARBONAWARE_LATEST_START": "25:99"}, "CARBONAWARE_LATEST_START=", ""),
+    "no_hours": ({"CARBONAWARE_NOT_BETWEEN": "all day"}, "'all day'", ""),
+    "time_zone": ({"CARBONAWARE_TIME_ZONE": "Mars/Olympus"}, "'Mars/Olympus'", ""),
+    "share": ({"CARBONAWARE_MINIMUM_SAVING": "200%"}, "'200%'", ""),
+    "count": ({"CARBONAWARE_MAX_MOVES": "many"}, "'many'", ""),
+    "zone": ({"CARBONAWARE_ZONE": "Atlantis"}, "CARBONAWARE_ZONE='Atlantis'", ""),
 }
 
 
@@ -68,7 +76,7 @@ def pools(
         for name in ("window", "silent", "wrong"):
             folder = tmp_path_factory.mktemp(name)
             pools[name] = stack.enter_context(a_world(server, folder))
-        _template(pools["window"], CARBONAWARE_WINDOW=f"{_WINDOWS['pool']}m")
+        _template(pools["window"], CARBONAWARE_WINDOW=f"{_WINDOWS['pool']}h")
         _template(pools["wrong"], CARBONAWARE_FINISH_BY="noon")
         yield pools
         for world in pools.values():
@@ -86,12 +94,12 @@ class Asked:
 
     def __init__(self, pools: dict[str, World]) -> None:
         self.server = pools["silent"].server
-        self.nominal = (now() + timedelta(hours=3)).replace(microsecond=0)
+        self.nominal = in_whole_minutes(self.server.now() + 3 * HOUR)
         with temporary_settings({PREFECT_API_URL: self.server.api}):
-            policy = CarbonPolicy(window=_WINDOWS["block"] * _MINUTE, zone="DE")
-            policy.save("forty", overwrite=True)
+            policy = CarbonPolicy(window=_WINDOWS["block"] * HOUR, zone="DE")
+            policy.save("four-hours", overwrite=True)
         of_deployment: dict[str, str | None] = {
-            "CARBONAWARE_WINDOW": f"{_WINDOWS['deployment']}m"
+            "CARBONAWARE_WINDOW": f"{_WINDOWS['deployment']}h"
         }
         self.cases = {
             "run": self._occur(pools["window"], of_deployment | _POLICY),
@@ -104,10 +112,10 @@ class Asked:
         for name, (env, _, _) in _WRONG.items():
             pool = pools["wrong" if name == "of_the_pool" else "silent"]
             self.cases[name] = self._occur(pool, env)
-        self._bind_fields("run", CARBONAWARE_WINDOW=f"{_WINDOWS['run']}m")
+        self._bind_fields("run", CARBONAWARE_WINDOW=f"{_WINDOWS['run']}h")
         self._bind_fields("of_the_run", CARBONAWARE_DURATION="soon")
         self.before = self.cases["untagged"].rows()
-        self.report = plan(self.server, window=_WINDOWS["planner"] * _MINUTE)
+        self.report = plan(self.server, window=_WINDOWS["planner"] * HOUR)
 
     def _occur(
         self,
@@ -116,8 +124,8 @@ class Asked:
         tags: tuple[str, ...] = ("carbon-aware",),
     ) -> Occurrence:
         dips = {
-            self.nominal + (minutes - 5) * _MINUTE: 300.0 - 5 * minutes
-            for minutes in _WINDOWS.values()
+            self.nominal + hours * HOUR - 30 * MINUTE: 300.0 - 50 * hours
+            for hours in _WINDOWS.values()
         }
         return occur(world, self.nominal, dips=dips, env=env, tags=tags)
 
@@ -134,7 +142,7 @@ def asked(pools: dict[str, World]) -> Asked:
 @pytest.mark.parametrize("way", _WINDOWS)
 def test_each_way_to_opt_in(asked: Asked, way: str) -> None:
     """Run over deployment over pool over policy block over the planner's environment."""
-    expected = asked.nominal + (_WINDOWS[way] - 5) * _MINUTE
+    expected = asked.nominal + _WINDOWS[way] * HOUR - 30 * MINUTE
 
     assert asked.cases[way].start() == expected
     assert row_of(asked.report, asked.cases[way]).action is Action.MOVE
@@ -168,7 +176,7 @@ def test_the_table_tells_wrong_values_in_full(asked: Asked) -> None:
     """A person reads in the table what to mend, and the others are planned all the same."""
     done = command(asked.server, "plan", "--dry-run", COLUMNS="400")
 
-    assert done.returncode == 0
+    assert done.status == 0
     for _, value, _ in _WRONG.values():
-        assert value in done.stdout
-    assert "5 to leave alone" in done.stdout
+        assert value in done.out
+    assert f"{len(_WRONG)} to leave alone" in done.out

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from carbonaware_prefect.planner.report import Action
-from tests.prefect_server.waiting import eventually, now
 from tests.prefect_server.world import World
 from tests.server.planner.occurrences import (
+    HOUR,
+    MINUTE,
     SECOND,
     Occurrence,
-    Timeline,
-    all_moved,
-    in_time,
+    in_whole_minutes,
     occur,
-    plan,
-    row_of,
-    sleep_until,
+    start_worker,
+    wait_until_done,
 )
+from tests.server.planner.passes import plan, row_of
 
 _STOPPED = ["deleted", "paused", "switched_off", "cancelled", "gone", "put_back"]
 _PUT_ELSEWHERE = ["other_time", "unmoved"]
@@ -31,35 +32,46 @@ class Fleet:
         cases: by name.
         nominal, slot: of those whose nominal start passes before people act.
         later: where a person puts some of them.
-        ahead: nominal start of the others.
+        ahead, ahead_slot: of the others, whose nominal start people come before.
+        soon: where a person puts one of those.
         reports: of all passes, in order.
     """
 
     def __init__(self, world: World) -> None:
         self.world, self.server = world, world.server
-        line = Timeline()
-        self.nominal, self.slot, self.later = line.at(24), line.at(46), line.at(50)
-        self.ahead, self.soon, self.end = line.at(54), line.at(34), line.at(64)
+        self.nominal = in_whole_minutes(self.server.now() + 3 * HOUR)
+        self.soon, self.slot, self.later, self.ahead, self.ahead_slot = (
+            self.nominal + hours * HOUR for hours in range(1, 6)
+        )
         self.cases = {
             name: occur(world, self.nominal, dips={self.slot: 100.0})
             for name in (*_STOPPED, *_PUT_ELSEWHERE, "now")
         }
         for name in _AHEAD:
-            self.cases[name] = occur(world, self.ahead, dips={line.at(58): 100.0})
+            self.cases[name] = occur(world, self.ahead, dips={self.ahead_slot: 100.0})
         self.cases["unmoved"].put_to(self.later)
         self.reports = [plan(self.server)]
-        all_moved(self.reports[0], len(self.cases) - 1)
         self._act_early()
-        sleep_until(self.nominal + SECOND)
+        self._go_to(self.nominal + MINUTE)
         self._act()
         self._act_again()
+        self._go_to(self.soon)
+        for name in ("deleted", "cancelled", "cancelled_ahead", "now_ahead", "theirs"):
+            self.cases[name].redeploy()
         self.reports += [plan(self.server), plan(self.server)]
-        in_time(self.slot)
+        for moment in (self.slot, self.later, self.ahead, self.ahead_slot):
+            self._go_to(moment)
+
+    def _go_to(self, moment: datetime) -> None:
+        """Let all that is due start, and then it be that moment."""
+        wait_until_done(self.world)
+        self.server.clock.move_to(moment)
+        wait_until_done(self.world)
 
     def _act_early(self) -> None:
         """What people do before the nominal start."""
         cases = self.cases
-        cases["now_ahead"].put_to(now())
+        cases["now_ahead"].put_to(self.server.now())
         cases["theirs"].put_to(self.soon)
         cases["back"].put_to(self.ahead)
         cases["cancelled_ahead"].run().set_state(type="CANCELLING")
@@ -77,7 +89,7 @@ class Fleet:
         cases["cancelled"].run().set_state(type="CANCELLING")
         self.server.call("DELETE", f"/deployments/{cases['gone'].deployment}")
         cases["put_back"].redeploy()
-        cases["now"].put_to(now())
+        cases["now"].put_to(self.server.now())
         cases["other_time"].put_to(self.later)
         self.reports.append(plan(self.server))
 
@@ -90,27 +102,19 @@ class Fleet:
         on.patch(f"/schedules/{on.schedule_id()}", active=True)
         for name in ("paused", "switched_off"):
             cases[name].make_runs()
-        for name in ("now_ahead", "theirs"):
-            eventually(cases[name].starts, within=20, what=f"{name} starts")
-        for name in ("deleted", "cancelled", "cancelled_ahead", "now_ahead", "theirs"):
-            cases[name].redeploy()
-
-    def after(self) -> None:
-        """Return when nothing more can start."""
-        sleep_until(self.end)
 
 
 @pytest.fixture(scope="module")
 def fleet(world: World) -> Fleet:
-    """All cases, on one server and over the same seconds."""
-    world.start_worker()
+    """All cases, on one server and over the same hours, to their end."""
+    start_worker(world)
     return Fleet(world)
 
 
-def _the_start(case: Occurrence) -> float:
-    """Seconds from the nominal start to the only start."""
+def _the_start(case: Occurrence) -> datetime:
+    """When its only process started."""
     (start,) = case.starts()
-    return (start - case.nominal).total_seconds()
+    return start
 
 
 def test_the_planner_had_moved_them(fleet: Fleet) -> None:
@@ -127,8 +131,6 @@ def test_the_planner_had_moved_them(fleet: Fleet) -> None:
 @pytest.mark.parametrize("name", _STOPPED)
 def test_what_a_person_stopped_never_starts(fleet: Fleet, name: str) -> None:
     """Deleted, paused, switched off or cancelled while it waits: also after a redeploy."""
-    fleet.after()
-
     assert fleet.cases[name].starts() == []
     states = {row["state_name"] for row in fleet.cases[name].rows()}
     assert states <= {"Cancelled"}
@@ -136,48 +138,42 @@ def test_what_a_person_stopped_never_starts(fleet: Fleet, name: str) -> None:
 
 def test_run_now(fleet: Fleet) -> None:
     """A run that a person starts during its wait starts at once, and only then."""
-    case = fleet.cases["now"]
-    case.run().wait_for("Completed", within=30)
-    fleet.after()
-
-    assert 0 < _the_start(case) < (fleet.slot - fleet.nominal).total_seconds()
+    assert fleet.nominal < _the_start(fleet.cases["now"]) < fleet.soon
+    assert fleet.cases["now"].run().state() == "Completed"
 
 
 @pytest.mark.parametrize("name", _PUT_ELSEWHERE)
 def test_a_changed_start_time_holds(fleet: Fleet, name: str) -> None:
     """Where a person put a run, moved before or not, it starts, once."""
     case = fleet.cases[name]
-    case.run().wait_for("Completed", within=60)
-    fleet.after()
 
-    assert _the_start(case) >= (fleet.later - fleet.nominal - SECOND).total_seconds()
+    assert fleet.later - SECOND <= _the_start(case) < fleet.ahead
+    assert case.run().state() == "Completed"
     assert row_of(fleet.reports[-1], case).reason == "overridden"
 
 
 def test_back_at_the_nominal_start(fleet: Fleet) -> None:
     """A person may take a move back; the planner does not make it again."""
     case = fleet.cases["back"]
-    fleet.after()
-    case.run().wait_for("Completed", within=30)
 
-    assert _the_start(case) < 3.5
+    assert fleet.ahead - SECOND <= _the_start(case) < fleet.ahead_slot
     assert row_of(fleet.reports[-1], case).reason == "overridden"
 
 
-@pytest.mark.parametrize("name", ["now_ahead", "theirs"])
-def test_started_early_by_a_person_and_then_redeployed(fleet: Fleet, name: str) -> None:
+@pytest.mark.parametrize(("name", "end"), [("now_ahead", "nominal"), ("theirs", "slot")])
+def test_started_early_by_a_person_and_then_redeployed(
+    fleet: Fleet, name: str, end: str
+) -> None:
     """What a person started before its nominal start does not run again at that."""
     case = fleet.cases[name]
-    fleet.after()
 
-    assert _the_start(case) < 0
+    assert _the_start(case) < getattr(fleet, end)
     assert sorted(row["state_name"] for row in case.rows()) == ["Cancelled", "Completed"]
 
 
 def test_cancelled_before_the_nominal_start_and_then_redeployed(fleet: Fleet) -> None:
     """A redeploy makes a cancelled occurrence anew; the planner cancels that one too."""
     case = fleet.cases["cancelled_ahead"]
-    fleet.after()
 
     assert case.starts() == []
     assert {row["state_name"] for row in case.rows()} == {"Cancelled"}
@@ -186,10 +182,9 @@ def test_cancelled_before_the_nominal_start_and_then_redeployed(fleet: Fleet) ->
 def test_deleted_before_the_nominal_start(fleet: Fleet) -> None:
     """What Prefect makes anew for a deleted run is planned like any other, runs once."""
     case = fleet.cases["deleted_ahead"]
-    fleet.after()
-    case.run().wait_for("Completed", within=30)
 
-    assert _the_start(case) > 0
+    assert _the_start(case) >= fleet.ahead_slot - SECOND
+    assert case.run().state() == "Completed"
 
 
 def test_nothing_is_put_back(fleet: Fleet) -> None:

@@ -6,16 +6,20 @@ No run of these starts in the test: their nominal start lies hours ahead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
 from carbonaware_prefect.planner.report import Action, Outcome, Report
-from tests.prefect_server.waiting import now
 from tests.prefect_server.world import World
-from tests.server.planner.occurrences import Occurrence, occur, plan, row_of, write_forecast
-
-_HOUR = timedelta(hours=1)
+from tests.server.planner.occurrences import (
+    HOUR,
+    Occurrence,
+    in_whole_minutes,
+    occur,
+    write_forecast,
+)
+from tests.server.planner.passes import plan, row_of
 
 
 class Replanned:
@@ -30,9 +34,9 @@ class Replanned:
     """
 
     def __init__(self, world: World) -> None:
-        self.nominal = (now() + 4 * _HOUR).replace(microsecond=0)
+        self.nominal = in_whole_minutes(world.server.now() + 4 * HOUR)
         self.one, self.two, self.three = (
-            self.nominal + hours * _HOUR for hours in (1, 2, 3)
+            self.nominal + hours * HOUR for hours in (1, 2, 3)
         )
         self._world = world
         self.cases = {
@@ -54,7 +58,7 @@ class Replanned:
         for name in ("hardly_better", "greedy"):
             self._tell(name, {self.one: 100.0, self.two: 96.0})
         self._tell("worse", {self.one: 400.0})
-        first, end = now() - _HOUR, now() + _HOUR
+        first, end = world.server.now() - HOUR, world.server.now() + HOUR
         self.cases["over"].forecast.write_text(
             f"start,intensity,end\n{first.isoformat()},300,{end.isoformat()}\n"
         )
@@ -63,11 +67,10 @@ class Replanned:
         self._pass()
 
     def _occur(self, **env: str) -> Occurrence:
-        told = {"CARBONAWARE_WINDOW": "4h"} | env
-        return occur(self._world, self.nominal, dips={self.one: 100.0}, env=told)
+        return occur(self._world, self.nominal, dips={self.one: 100.0}, env=env)
 
     def _tell(self, name: str, dips: Mapping[datetime, float]) -> None:
-        write_forecast(self.cases[name].forecast, dips)
+        write_forecast(self.cases[name].forecast, dips, self._world.server.now())
 
     def _pass(self) -> None:
         self.reports.append(plan(self._world.server))

@@ -1,4 +1,4 @@
-"""A real server for the planner's faults, and a fleet of its own for each test."""
+"""Deployments with a worker, and a planner's way to the API on which things go wrong."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from pathlib import Path
 import pytest
 
 from tests.prefect_server.proxy import Proxy
-from tests.server.faults.fleet import Fleet, QuickServer, a_fleet
+from tests.prefect_server.server import Server
+from tests.prefect_server.world import World
+from tests.server.planner.forks import Forks, forks
+from tests.server.planner.occurrences import a_planned_world, start_worker
+
+# That of a module's set-up, beside programs that take all cores.
+_SECONDS = 1200
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder as one that needs a server and minutes."""
+    """Give each test here the time that a module's set-up may take on a busy machine."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.server)
+            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QuickServer]:
-    """The server."""
-    server = QuickServer(tmp_path_factory.mktemp("planner-server"))
-    try:
-        server.measure()
-        yield server
-    finally:
-        server.close()
+@pytest.fixture(scope="module")
+def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A pool of the module's own with a worker; no deployment of it is left behind."""
+    with a_planned_world(server, tmp_path_factory.mktemp("world")) as world:
+        start_worker(world)
+        yield world
 
 
-@pytest.fixture
-def fleet(server: QuickServer, tmp_path: Path) -> Iterator[Fleet]:
-    """Deployments and a worker of this test alone."""
-    with a_fleet(server, tmp_path) as fleet:
-        yield fleet
-
-
-@pytest.fixture
-def proxy(server: QuickServer) -> Iterator[Proxy]:
+@pytest.fixture(scope="module")
+def proxy(server: Server) -> Iterator[Proxy]:
     """The planner's way to the API; the worker goes straight."""
     with Proxy(server.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="module")
+def mortal(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Passes that can be killed."""
+    with forks(server, tmp_path_factory.mktemp("forks")) as mortal:
+        yield mortal

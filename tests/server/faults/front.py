@@ -6,12 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
+
+from tests.prefect_server.server import Server
 
 __all__ = ["Front", "a_front"]
 
@@ -29,8 +31,9 @@ class Front:
         asked: what was asked, method and path.
     """
 
-    def __init__(self, target: str) -> None:
-        self._target = target
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._target = server.api.removesuffix("/api")
         self.api = ""
         self.clock = timedelta(0)
         self.locked = 0
@@ -38,20 +41,20 @@ class Front:
         self.asked: list[str] = []
         self._turn = threading.Lock()
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes, str | None]:
-        """Status, body and date of the answer."""
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """Status and body of the answer."""
         with self._turn:
             self.asked.append(f"{method} {path}")
             if self.busy and path.endswith("/labels"):
                 self.busy -= 1
-                return httpx.codes.SERVICE_UNAVAILABLE, b"", None
+                return httpx.codes.SERVICE_UNAVAILABLE, b""
             if self.locked and path.endswith("/bulk_set_state"):
                 self.locked -= 1
                 return self._half(path, json.loads(body))
         done = self._send(method, path, body)
-        return done.status_code, done.content, done.headers.get("date")
+        return done.status_code, done.content
 
-    def _half(self, path: str, body: dict[str, Any]) -> tuple[int, bytes, str | None]:
+    def _half(self, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
         """Every second run of a batch meets a locked database."""
         ids = body["flow_runs"]["id"]["any_"]
         lucky, unlucky = ids[1::2], ids[::2]
@@ -68,7 +71,7 @@ class Front:
             }
             for run in unlucky
         ]
-        return httpx.codes.OK, json.dumps(answer).encode(), None
+        return httpx.codes.OK, json.dumps(answer).encode()
 
     def _send(self, method: str, path: str, body: bytes) -> httpx.Response:
         headers = {"content-type": "application/json"}
@@ -76,10 +79,9 @@ class Front:
             method, f"{self._target}{path}", content=body, headers=headers, timeout=90
         )
 
-    def date(self, told: str | None) -> str:
+    def date(self) -> str:
         """The Date header."""
-        del told
-        return format_datetime(datetime.now(timezone.utc) + self.clock, usegmt=True)
+        return format_datetime(self._server.now() + self.clock, usegmt=True)
 
 
 def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
@@ -88,11 +90,10 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
-            status, body, date = front.answer(
-                self.command, self.path, self.rfile.read(length)
-            )
+            asked = self.rfile.read(length)
+            status, body = front.answer(self.command, self.path, asked)
             self.send_response_only(status)
-            self.send_header("Date", front.date(date))
+            self.send_header("Date", front.date())
             if status != httpx.codes.NO_CONTENT:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -109,9 +110,9 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def a_front(api: str) -> Iterator[Front]:
-    """One before this API, for as long as the block runs."""
-    front = Front(api.removesuffix("/api"))
+def a_front(prefect: Server) -> Iterator[Front]:
+    """One before this server, for as long as the block runs."""
+    front = Front(prefect)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(front))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

@@ -1,17 +1,26 @@
-"""Forecast sources that fail in every way, and a planner that lives through outages."""
+"""Forecast sources that fail in every way, and a Prefect server whose answers are lost."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 from collections.abc import Iterator
-from pathlib import Path
+from datetime import datetime
 
 import pytest
 
-from tests.prefect_server.waiting import eventually
-from tests.server.faults.fleet import SECOND, Fleet, Occurrence
+from carbonaware_prefect.planner.report import Action
+from tests.prefect_server.proxy import Proxy
+from tests.prefect_server.world import World
+from tests.server.faults.promise import kept, only_start, upcoming
+from tests.server.planner.occurrences import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Occurrence,
+    in_whole_minutes,
+    occur,
+    wait_until_done,
+)
+from tests.server.planner.passes import plan, row_of
 from tests.sources.contract.server import Api, Reply, serve
 
 
@@ -30,78 +39,78 @@ _DEAD = {
 }
 
 
-def test_without_a_forecast_all_start_at_nominal(fleet: Fleet, source: Api) -> None:
+def test_without_a_forecast_all_start_at_nominal(world: World, source: Api) -> None:
     """Whatever the source does, the plan says so and each run starts at its time, once."""
     source.answer = lambda asked: _DEAD[asked.path[-2:].upper()][0]
-    nominal = fleet.after(2) + 15 * SECOND
-    runs: list[Occurrence] = []
-    reasons: dict[str, str] = {}
-    for zone, (_, reason) in _DEAD.items():
-        env = {"CARBONAWARE_ZONE": zone}
-        found = fleet.deploy(1, nominal, source="energy_charts", each=4, env=env)
-        runs += found
-        reasons |= {run["id"]: reason for run in fleet.wait_until_scheduled(found)}
+    nominal = in_whole_minutes(world.server.now() + HOUR)
+    cases = {zone: _asks(world, nominal, zone) for zone in _DEAD if zone != "PL"}
 
-    report = fleet.plan(
-        CARBONAWARE_ENERGY_CHARTS_URL=source.url, CARBONAWARE_SOURCE_TIMEOUT="3s"
-    )
-
-    assert (report["counts"]["keep"], report["faults"]) == (len(runs), 0)
-    assert {row["run"]: row["reason"] for row in report["runs"]} == reasons
-    assert {asked.path[-2:].upper() for asked in source.asked} == set(_DEAD)
+    report = plan(world.server, energy_charts_url=source.url)
+    cases["PL"] = _asks(world, nominal, "PL")
+    # By now the others may be too late as well; this is about the one that says nothing.
+    silent = plan(world.server, energy_charts_url=source.url, source_timeout=SECOND)
     source.released.set()
-    ran = fleet.keeps_its_promise(runs)
-    assert {each.put_to for each in ran.values()} == {run.nominal for run in runs}
+
+    rows = {zone: row_of(silent if zone == "PL" else report, cases[zone]) for zone in cases}
+    assert {zone: row.reason for zone, row in rows.items()} == {
+        zone: reason for zone, (_, reason) in _DEAD.items()
+    }
+    assert {row.action for row in rows.values()} == {Action.KEEP}
+    assert report.faults == silent.faults == 0
+    assert {asked.path[-2:].upper() for asked in source.asked} == set(_DEAD)
+    world.server.clock.move_to(nominal)
+    wait_until_done(world)
+    assert all(only_start(case) >= nominal - SECOND for case in cases.values())
 
 
-def test_a_moved_run_keeps_its_slot_when_the_forecast_goes_away(fleet: Fleet) -> None:
+def _asks(world: World, nominal: datetime, zone: str) -> Occurrence:
+    env = {"CARBONAWARE_SOURCE": "energy_charts", "CARBONAWARE_ZONE": zone}
+    return occur(world, nominal, env=env)
+
+
+def test_a_moved_run_keeps_its_slot_when_the_forecast_goes_away(world: World) -> None:
     """What an earlier forecast chose is better than nothing."""
-    nominal = fleet.after(3)
-    slot = nominal + 8 * SECOND
-    source = fleet.forecast(slot, name="going")
-    runs = fleet.deploy(1, nominal, source=source, each=4)
-    fleet.wait_until_scheduled(runs)
+    nominal = in_whole_minutes(world.server.now() + HOUR)
+    slot = nominal + 3 * HOUR
+    case = occur(world, nominal, dips={slot: 100.0})
 
-    assert fleet.plan()["counts"]["move"] == len(runs)
-    Path(source.removeprefix("file:")).unlink()
-    report = fleet.plan()
-
-    assert report["counts"]["keep"] == len(runs)
-    ran = fleet.keeps_its_promise(runs)
-    assert {each.put_to for each in ran.values()} == {slot}
+    assert row_of(plan(world.server), case).action is Action.MOVE
+    case.forecast.unlink()
+    assert row_of(plan(world.server), case).action is Action.KEEP
+    world.server.clock.move_to(slot)
+    wait_until_done(world)
+    assert only_start(case) >= slot - SECOND
 
 
-def _health(path: Path) -> dict[str, object]:
-    """What the file says; it is never seen half written."""
-    found: dict[str, object] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+_CALLS = [
+    rb"POST /api/deployments/paginate ",
+    rb"POST /api/flow_runs/paginate ",
+    rb"POST /api/artifacts/filter ",
+    rb"POST /api/work_queues/filter ",
+    rb"POST /api/artifacts/ ",
+    rb"PATCH /api/flow_runs/\S+/labels ",
+    rb"POST /api/flow_runs/bulk_set_state ",
+    rb"POST /api/deployments/\S+/create_flow_run ",
+]
 
 
-def test_planner_start_outlives_the_server_and_ends_cleanly(
-    fleet: Fleet, tmp_path: Path
-) -> None:
-    """It plans again and again, says how it is, and ends with 0 on SIGTERM."""
-    health = tmp_path / "health" / "planner.json"
-    nominal = fleet.after(4) + 2 * fleet.server.start_seconds * SECOND
-    slot = nominal + 8 * SECOND
-    runs = fleet.deploy(2, nominal, source=fleet.forecast(slot), each=4)
-    planner = fleet.planner(
-        "planner", "start", "--interval", "1s", "--health-file", str(health)
-    )
-    eventually(
-        lambda: _health(health).get("status") == "ok", within=60, what="the first pass"
-    )
-    fleet.server.stop()
-    eventually(
-        lambda: _health(health).get("status") == "failing", within=90, what="it notices"
-    )
-    fleet.server.start()
-    eventually(lambda: _health(health).get("status") == "ok", within=90, what="it is back")
+def test_the_answer_to_each_call_is_lost(world: World, proxy: Proxy) -> None:
+    """Done by the server and not known to be: done again, to the same end."""
+    nominal = in_whole_minutes(world.server.now() + HOUR)
+    slot = nominal + 4 * HOUR
+    lost = [occur(world, nominal, dips={slot: 100.0}) for _ in range(2)]
+    plan(world.server)
+    world.server.clock.move_to(nominal + MINUTE)
+    new = [occur(world, nominal + 2 * HOUR, dips={slot: 100.0}) for _ in range(2)]
+    for case in lost:
+        case.redeploy()
+    traps = [proxy.trap(call, "after", lambda: False) for call in _CALLS]
 
-    fleet.wait_until_all_start_at(runs, slot)
-    os.kill(planner.popen.pid, signal.SIGTERM)
-    assert planner.status() == 0, planner.err
-    assert not health.exists()
-    assert "trying again" in planner.err
-    ran = fleet.keeps_its_promise(runs)
-    assert {each.put_to for each in ran.values()} == {slot}
+    report = plan(world.server, api=proxy.api)
+
+    assert [trap.pattern for trap in traps if not trap.sprung.is_set()] == []
+    assert report.faults == 0
+    assert [upcoming(case) for case in lost + new] == [[slot]] * 4
+    world.server.clock.move_to(slot)
+    wait_until_done(world)
+    assert kept(lost + new, slot) == 4

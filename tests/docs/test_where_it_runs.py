@@ -6,19 +6,17 @@ import re
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from tests.docs.documents import DOCUMENTS, ROOT, text_of
+from tests.docs.documents import DOCUMENTS, text_of
+from tests.pins import pins
 
 _PAGE = "docs/where-it-runs.md"
 _CLOUDS = ("prefect-aws", "prefect-azure", "prefect-gcp", "prefect-kubernetes")
 
 
 def _pinned() -> dict[str, str]:
-    """The versions in constraints.txt."""
-    lines = text_of("constraints.txt").splitlines()
-    pins = [line.split("==") for line in lines if "==" in line]
-    return {canonicalize_name(name): version for name, version in pins}
+    """What constraints.txt pins for the Python that everything was run on."""
+    return pins("constraints.txt", _table()["Python"])
 
 
 def _table() -> dict[str, str]:
@@ -46,14 +44,25 @@ def test_lowest_prefect_is_the_bound() -> None:
     ]
 
     assert _table()["the lowest Prefect that is supported"] == lowest
-    constraints = ROOT / "constraints-lowest.txt"
-    if constraints.exists():
-        assert f"prefect=={lowest}\n" in constraints.read_text(encoding="utf-8")
+    for python in _pythons():
+        assert pins("constraints-lowest.txt", python)["prefect"] == lowest
 
 
-def test_python_is_the_one_that_was_used() -> None:
-    """The Python of the table is the one that the pins were made for."""
-    assert f"CPython {_table()['Python']}," in text_of("constraints.txt")
+def test_pythons_are_those_with_pins() -> None:
+    """Each Python of the page on versions has its pins; one of them was run in full."""
+    said = _pythons()
+
+    assert said[_table()["Python"]][1] == "everything"
+    for python, (prefect, _) in said.items():
+        assert prefect == pins("constraints.txt", python)["prefect"], python
+
+
+def _pythons() -> dict[str, tuple[str, str]]:
+    """Prefect and what was run, by Python, as docs/versions.md has it."""
+    rows = re.findall(
+        r"^\| (3\.\d+) \| ([\d.]+) \| (.+?) \|$", text_of("docs/versions.md"), re.MULTILINE
+    )
+    return {python: (prefect, run) for python, prefect, run in rows}
 
 
 @pytest.mark.parametrize("package", _CLOUDS)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
 import httpx
 from packaging.requirements import Requirement
 
+from tests.pins import FILES, pins
+
 __all__ = ["culprits", "naming_the_culprit"]
 
-_ROOT = Path(__file__).parents[2]
 _DAMAGE = {
     "fastapi": "0.151 answers 422 to null limits, with 0.155 the server does not start",
     "sqlalchemy": "2.1 never schedules a run, before 2.0.16 the server does not start",
 }
-_PIN = re.compile(r"^([\w.-]+)==(\S+)$", re.MULTILINE)
 Find = Callable[[str], str]
 
 
@@ -70,11 +68,11 @@ def _installed(find: Find, name: str) -> str | None:
 def _untested(find: Find) -> list[str]:
     """Installed versions that stand in neither of the sets that were tested together."""
     tested: dict[str, set[str]] = {}
-    for file in ("constraints.txt", "constraints-lowest.txt"):
-        for name, pin in _PIN.findall((_ROOT / file).read_text()):
-            tested.setdefault(name.lower().replace("_", "-"), set()).add(pin)
+    for file in FILES:
+        for name, pin in pins(file).items():
+            tested.setdefault(name, set()).add(pin)
     return [
-        f"{name} {found} (tested: {', '.join(sorted(pins))})"
-        for name, pins in sorted(tested.items())
-        if (found := _installed(find, name)) and found not in pins
+        f"{name} {found} (tested: {', '.join(sorted(known))})"
+        for name, known in sorted(tested.items())
+        if (found := _installed(find, name)) and found not in known
     ]

@@ -20,7 +20,7 @@ from carbonaware_prefect.cli.zones import zones
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Move Prefect flow runs to the hours when electricity is cleanest.",
     no_args_is_help=True,
     add_completion=False,

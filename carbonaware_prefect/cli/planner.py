@@ -11,7 +11,7 @@ from carbonaware_prefect.cli.failing import duration_of, reported
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Keep planning.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 

@@ -50,8 +50,8 @@ class Starts:
     __slots__ = ("_span", "_stretches", "_tables", "_walked", "length", "scale")
 
     def __init__(self, stretches: Iterable[Stretch], length: int, scale: int = 1) -> None:
-        self.length = length
-        self.scale = length * scale
+        self.length: int = length
+        self.scale: int = length * scale
         self._stretches = tuple(r for r in stretches if r.edges[-1] - r.edges[0] >= length)
         self._span = sum(
             stretch.edges[-1] - stretch.edges[0] for stretch in self._stretches

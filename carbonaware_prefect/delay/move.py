@@ -71,7 +71,7 @@ class Mover:
         self._unsure = False
         self._preparation = flow_runs.Preparation(context.flow_run)
         self.fault: str | None = None
-        self.busy = False
+        self.busy: bool = False
 
     def move(self) -> bool:
         """Move the run and make the engine leave this process; False when it failed.

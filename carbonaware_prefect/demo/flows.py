@@ -11,7 +11,7 @@ from prefect import flow, task
 
 from carbonaware_prefect import carbonaware_delay_task
 
-delay = carbonaware_delay_task(zone="DE")
+_delay = carbonaware_delay_task(zone="DE")
 
 
 @task
@@ -23,7 +23,7 @@ def train(seconds: float) -> None:
 @flow
 def nightly_training() -> None:
     """Waits for cleaner electricity, without a worker, and then works."""
-    delay()
+    _delay()
     train(2)
 
 

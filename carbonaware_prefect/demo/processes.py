@@ -30,7 +30,7 @@ class Child:
     def __init__(
         self, arguments: list[str], *, environment: dict[str, str], folder: Path, log: str
     ) -> None:
-        self.log = folder / log
+        self.log: Path = folder / log
         with self.log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603  arguments are our own
                 arguments,

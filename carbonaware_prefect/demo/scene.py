@@ -38,7 +38,7 @@ class Scene:
         self._watch = watch
         self._runs: list[FlowRun] = []
         self._end = show.seconds() + within
-        self.slots_in_use = 0
+        self.slots_in_use: int = 0
 
     def create(self, deployment: str, title: str) -> FlowRun:
         """A new run of a deployment."""

@@ -41,11 +41,11 @@ class Stage:
         self._interrupts = interrupts
         self._children: dict[str, Child] = {}
         self._port = _free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
-        self.api = Api(f"{self.url}/api")
-        self.folder = Path(tempfile.mkdtemp(prefix="carbonaware-demo-"))
-        self.work = self.folder / "work"
-        self.forecast_file = self.work / "forecast.csv"
+        self.url: str = f"http://127.0.0.1:{self._port}"
+        self.api: Api = Api(f"{self.url}/api")
+        self.folder: Path = Path(tempfile.mkdtemp(prefix="carbonaware-demo-"))
+        self.work: Path = self.folder / "work"
+        self.forecast_file: Path = self.work / "forecast.csv"
 
     def clear(self) -> None:
         """End every process and remove the folder."""

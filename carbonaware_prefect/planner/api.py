@@ -60,8 +60,8 @@ class Api:
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
         self._offset = timedelta(0)
-        self.calls = 0
-        self.seconds = 0.0
+        self.calls: int = 0
+        self.seconds: float = 0.0
 
     def now(self) -> datetime:
         """The present by the server's clock: by that one runs are started."""

@@ -48,7 +48,7 @@ class ForecastCache:
     """
 
     def __init__(self, folder: Path | None, *, patience: float = 8.0) -> None:
-        self.folder = _prepared(folder)
+        self.folder: Path | None = _prepared(folder)
         self._patience = patience
         self._memory: dict[str, Remembered] = {}
         self._locks: dict[str, threading.Lock] = {}

@@ -123,12 +123,12 @@ class Job:
     )
 
     def __init__(self, demand: Demand, starts: Starts) -> None:
-        self.key = demand.key
-        self.starts = starts
-        self.length = starts.length
-        self.resources = demand.resources
+        self.key: str = demand.key
+        self.starts: Starts = starts
+        self.length: int = starts.length
+        self.resources: tuple[str, ...] = demand.resources
         self._weight = 1
-        self.ranges = joined(
+        self.ranges: list[StartRange] = joined(
             [(to_microseconds(a), to_microseconds(b)) for a, b in demand.ranges]
         )
         self.nominal: int | None = None
@@ -142,7 +142,7 @@ class Job:
             if self.nominal_total > 0:
                 part, whole = _kept(demand.minimum_saving)
                 self._ceiling = min(self._ceiling, self.nominal_total * part // whole)
-        self.alone = self._alone()
+        self.alone: tuple[int | None, int | None] = self._alone()
 
     def reach(self) -> tuple[int, int]:
         """The first moment that it might hold, and the end of the last one."""

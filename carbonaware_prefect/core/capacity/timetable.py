@@ -64,14 +64,14 @@ class Grid:
         for job in jobs:
             ends = (moment for pair in job.ranges for moment in pair)
             unit = gcd(unit, job.length, job.nominal or 0, *ends)
-        self.width = max(
+        self.width: int = max(
             max((w for w in _WIDTHS if unit % w == 0), default=_WIDTHS[0]),
             _wide_enough(end - first, _CELLS, _WIDTHS[0]),
         )
-        self.origin = first - first % self.width
-        self.cells = -((self.origin - end) // self.width)
-        self.bucket = _wide_enough(self.cells * self.width, _BUCKETS, self.width)
-        self.buckets = -(-self.cells * self.width // self.bucket) + 1
+        self.origin: int = first - first % self.width
+        self.cells: int = -((self.origin - end) // self.width)
+        self.bucket: int = _wide_enough(self.cells * self.width, _BUCKETS, self.width)
+        self.buckets: int = -(-self.cells * self.width // self.bucket) + 1
         self._masks: dict[tuple[int, int], int] = {}
 
     def mask(self, start: int, end: int) -> int:
@@ -146,10 +146,12 @@ class Timetable:
         grid: Grid,
     ) -> None:
         self.places = places
-        self.at = [-1] * len(places)
+        self.at: list[int] = [-1] * len(places)
         fixed = list(held)
         most, everything = len(places) + len(fixed), (1 << grid.cells) - 1
-        self.loads = {name: Load(limit, most, everything) for name, limit in limits.items()}
+        self.loads: dict[str, Load] = {
+            name: Load(limit, most, everything) for name, limit in limits.items()
+        }
         for start, end, resources in fixed:
             for name in resources:
                 if name in limits:
@@ -246,6 +248,9 @@ class Load:
     """
 
     __slots__ = ("_digits", "full", "over")
+
+    full: int
+    over: int
 
     def __init__(self, limit: int, most: int, everything: int) -> None:
         top = max(limit, most).bit_length()

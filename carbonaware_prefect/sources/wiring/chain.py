@@ -90,7 +90,7 @@ class ChainSource:
         by_zone: bool = False,
         max_age: timedelta = timedelta(hours=48),
     ) -> None:
-        self.links = tuple(links)
+        self.links: tuple[Link, ...] = tuple(links)
         self._name = name or ",".join(link.name for link in links)
         self._budget = budget
         self._by_zone = by_zone

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upgrade", action="store_true", help="take the newest of all")
     upgrade = ["--upgrade"] if parser.parse_args(arguments).upgrade else []
-    groups = ["--group", "lint", "--group", "bench", "--group", "pools"]
+    groups = [f"--group={name}" for name in ("lint", "bench", "pools", "tools")]
     _resolve(_ROOT / _NEWEST, *_TESTED, *groups, *upgrade)
 
     with TemporaryDirectory() as folder:

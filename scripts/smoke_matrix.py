@@ -29,7 +29,7 @@ from packaging.requirements import Requirement
 __all__ = ["main"]
 
 _ROOT = Path(__file__).parents[1]
-_UV = _ROOT / ".venv-uv" / "bin" / "uv"
+_UV = _ROOT / ".venv-tools" / "bin" / "uv"
 _TEST = (
     "tests/server/test_installed_set.py::test_a_cron_deployment_is_scheduled_and_completed"
 )

@@ -28,6 +28,7 @@ help:
 	@echo "make bench     the numbers of the README"
 	@echo "make bench-scale  fleets of 30, 100 and 300 runs on PostgreSQL (half an hour)"
 	@echo "make pins      resolve constraints.txt anew; UPGRADE=1 takes the newest versions"
+	@echo "make changelog  move the fragments to CHANGELOG.md; DRAFT=1 only shows it"
 	@echo "make clean     remove what the targets made"
 
 # A virtual environment with what $(2) names, in the versions of $(1): with pip, or where UV
@@ -124,7 +125,11 @@ bench-scale: $(STAMP)
 pins: $(TOOLS)/.installed
 	$(TOOLS)/bin/python scripts/pin_versions.py $(if $(UPGRADE),--upgrade)
 
+changelog: $(STAMP) $(TOOLS)/.installed
+	$(TOOLS)/bin/towncrier build $(if $(DRAFT),--draft,--yes) \
+		--version "$$($(BIN)/python -m hatchling version)"
+
 clean:
-	rm -rf $(VENV) $(LOWEST) $(POOLS) $(TOOLS) $(WHEEL) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) $(LOWEST) $(POOLS) $(TOOLS) $(WHEEL) .venv-3.* .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache \
 		.import_linter_cache build dist benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

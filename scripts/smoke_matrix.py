@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -38,6 +39,7 @@ _FASTAPI = ("0.139.0", "0.150.0", "0.151.0", "0.155.0", "0.165.0")
 _SQLALCHEMY = ("2.0.15", "2.0.16", "2.0.58", "2.1.9")
 _LOGS = _ROOT / "build" / "smoke"
 _WIDTH = 160
+_ERROR = re.compile(r"[\w.]+(Error|Exception): ")
 _REQUIRES = "import importlib.metadata as m, json; print(json.dumps(m.requires('prefect')))"
 
 
@@ -97,6 +99,8 @@ def tried(cell: Cell, python: str) -> str:
                 _TEST,
             ],
             cwd=_ROOT,
+            # The tests keep a database for each environment there.
+            env=os.environ | {"TMPDIR": name},
             capture_output=True,
             text=True,
             check=False,
@@ -145,10 +149,12 @@ def _allowed_by_prefect(cell: Cell, folder: Path) -> bool:
 
 
 def _reason(output: str) -> str:
-    """The message of the failure, without the sentence that names the versions."""
+    """What went wrong: the last error, or else the message without the named versions."""
     said = [line[1:].strip() for line in output.splitlines() if line.startswith("E  ")]
     told = [line for line in said if line and "docs/versions.md" not in line]
-    return (told[0] if told else "no message")[:_WIDTH].replace("|", "/")
+    errors = [line for line in told if _ERROR.match(line)]
+    best = [*told[:1], *errors] or ["no message"]
+    return best[-1][:_WIDTH].replace("|", "/")
 
 
 def _row(cell: Cell, allowed: str, said: str) -> str:

@@ -14,8 +14,10 @@ from tests.pins import FILES, pins
 __all__ = ["culprits", "naming_the_culprit"]
 
 _DAMAGE = {
-    "fastapi": "0.151 answers 422 to null limits, with 0.155 the server does not start",
-    "sqlalchemy": "2.1 never schedules a run, before 2.0.16 the server does not start",
+    "fastapi": "0.151 answers 422 to null limits, with 0.155 Prefect 3.8 does not start",
+    "sqlalchemy": (
+        "with 2.1 Prefect 3.8 never schedules a run, before 2.0.16 no server starts"
+    ),
 }
 Find = Callable[[str], str]
 

@@ -26,8 +26,9 @@ def tick():
 def test_a_cron_deployment_is_scheduled_and_completed(world: World) -> None:
     """`prefect deploy` works, the scheduler creates runs, and a worker completes one.
 
-    With sqlalchemy 2.1 no run is ever created; with fastapi 0.151 null limits are
-    refused, and from 0.155 on the server does not start, which its fixture tells.
+    On Prefect 3.8, no run is ever created with sqlalchemy 2.1; null limits are refused
+    with fastapi 0.151, and from 0.155 on its server does not start, which its fixture
+    tells.
     """
     with naming_the_culprit():
         deployment = _deployed(world)
@@ -69,8 +70,8 @@ def _runs(world: World, deployment: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("name", "found", "said"),
     [
-        ("fastapi", "0.151.0", "with 0.155 the server does not start"),
-        ("sqlalchemy", "2.1.0", "2.1 never schedules a run"),
+        ("fastapi", "0.151.0", "with 0.155 Prefect 3.8 does not start"),
+        ("sqlalchemy", "2.1.0", "with 2.1 Prefect 3.8 never schedules a run"),
         ("prefect", "4.0.0", "prefect 4.0.0 is not within <4,>="),
     ],
 )

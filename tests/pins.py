@@ -1,16 +1,29 @@
-"""Reads the versions that a constraints file pins for one Python."""
+"""What pyproject.toml promises, and the versions that a file pins for one Python."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-__all__ = ["FILES", "pins"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["FILES", "PROJECT", "PYTHONS", "pins"]
 
 _ROOT = Path(__file__).parents[1]
 FILES = ("constraints.txt", "constraints-lowest.txt")
+PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+# Those that the classifiers name, "3.10" first.
+PYTHONS = [
+    said.rpartition(" ")[2]
+    for said in PROJECT["project"]["classifiers"]
+    if said.startswith("Programming Language :: Python :: 3.")
+]
 
 
 def pins(file: str, python: str | None = None) -> dict[str, str]:

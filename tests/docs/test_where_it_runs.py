@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.docs.documents import DOCUMENTS, text_of
-from tests.pins import pins
+from tests.pins import PYTHONS, pins
 
 _PAGE = "docs/where-it-runs.md"
 _CLOUDS = ("prefect-aws", "prefect-azure", "prefect-gcp", "prefect-kubernetes")
@@ -48,10 +48,11 @@ def test_lowest_prefect_is_the_bound() -> None:
         assert pins("constraints-lowest.txt", python)["prefect"] == lowest
 
 
-def test_pythons_are_those_with_pins() -> None:
-    """Each Python of the page on versions has its pins; one of them was run in full."""
+def test_pythons_are_those_that_are_promised() -> None:
+    """The page on versions says what was run on each, and with which Prefect."""
     said = _pythons()
 
+    assert list(said) == PYTHONS
     assert said[_table()["Python"]][1] == "everything"
     for python, (prefect, _) in said.items():
         assert prefect == pins("constraints.txt", python)["prefect"], python

@@ -30,7 +30,7 @@ COVERED := 90
 help:
 	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
 	@echo "make test      the tests, on a real Prefect server, with coverage"
-	@echo "make test-all  also those that need a container engine or take minutes, and these:"
+	@echo "make test-all  also those that need a container engine or PostgreSQL, and these:"
 	@echo "make test-lowest  some of them with the lowest versions that are allowed"
 	@echo "make test-pools  our examples against the schemas of the cloud pools' workers"
 	@echo "make test-pythons  core, edge and one delayed run on every Python that is found"
@@ -45,14 +45,15 @@ help:
 
 # A virtual environment with what $(2) names, in the versions of $(1): with pip, or where UV
 # names that program with uv, which takes a tenth of the time.
-ifdef UV
-define install
+install = $(if $(UV),$(with-uv),$(with-pip))
+
+define with-uv
 	$(UV) venv --quiet --clear --python $(PYTHON) $(@D)
 	$(UV) pip install --quiet --python $(@D)/bin/python --constraint $(1) $(2)
 	@touch $@
 endef
-else
-define install
+
+define with-pip
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--constraint $(1) "pip>=25.1"
@@ -60,7 +61,6 @@ define install
 		--constraint $(1) $(2)
 	@touch $@
 endef
-endif
 
 $(STAMP): pyproject.toml constraints.txt
 	$(call install,constraints.txt,--editable ".[docker]" --group test --group lint --group bench)
@@ -72,21 +72,17 @@ $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 $(POOLS)/.installed: pyproject.toml constraints.txt
 	$(call install,constraints.txt,--editable . --group pools)
 
-# Two cores are at times too busy for a test that counts seconds. What fails beside others
-# is run once more, alone and with a set-up of its own; what fails again is a fault.
-alone = { test $$? = 1 && $(1) --last-failed --last-failed-no-failures none; }
-
+# Has uv in it, so uv does not make it.
 $(TOOLS)/.installed: pyproject.toml constraints.txt
-	$(call install,constraints.txt,--group tools)
+	$(call with-pip,constraints.txt,--group tools)
 
 demo: $(STAMP)
 	$(BIN)/carbonaware-prefect demo
 
-test: SELECTED := -m "not infra and not slow"
+test: SELECTED := -m "not infra"
 test test-main: $(STAMP)
 	$(BIN)/coverage erase
-	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD) || \
-		$(call alone,$(BIN)/pytest --cov --cov-append --cov-report=)
+	$(BIN)/pytest $(SELECTED) --cov --cov-report= $(SPREAD)
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered --fail-under=$(COVERED)

@@ -23,8 +23,8 @@ PYTHONS ?= all
 COVERED := 90
 
 .PHONY: demo test test-main test-all test-lowest test-pools test-pythons \
-	test-python test-wheel smoke-matrix lint bench bench-scale pins changelog dist clean \
-	lowest-run lowest-tests python-run python-tests $(GATES)
+	test-python test-wheel smoke-matrix lint bench bench-scale typical pins changelog \
+	dist clean lowest-run lowest-tests python-run python-tests $(GATES)
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,7 @@ help:
 	@echo "make lint      ruff, mypy, pyright, import-linter, deptry"
 	@echo "make bench     the numbers of the README"
 	@echo "make bench-scale  fleets of 30, 100 and 300 runs on PostgreSQL (half an hour)"
+	@echo "make typical DATA=FOLDER  the typical days, anew from a folder of hourly traces"
 	@echo "make pins      resolve constraints.txt anew; UPGRADE=1 takes the newest versions"
 	@echo "make changelog  move the fragments to CHANGELOG.md; DRAFT=1 only shows it"
 	@echo "make clean     remove what the targets made"
@@ -172,6 +173,9 @@ bench: $(STAMP)
 
 bench-scale: $(STAMP)
 	$(BIN)/python -m benchmarks fleet_scale
+
+typical: $(STAMP)
+	$(BIN)/python -m scripts.build_typical $(DATA)
 
 pins: $(TOOLS)/.installed
 	$(TOOLS)/bin/python scripts/pin_versions.py $(if $(UPGRADE),--upgrade)

@@ -18,6 +18,7 @@ from carbonaware_prefect.core import (
     run_now,
     wait_for,
 )
+from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.core.intervals import to_utc
 
 __all__ = [
@@ -55,6 +56,7 @@ class Plan:
         slot_start: where the run was to wait for, None when it was to run at once.
         moves: how often the run was moved.
         intensity_nominal, intensity_slot: gCO2eq/kWh, None when unknown.
+        saving: as a share; all that is known where the forecast was modelled.
         source, signal: of the forecast.
     """
 
@@ -66,6 +68,7 @@ class Plan:
     moves: int
     intensity_nominal: float | None
     intensity_slot: float | None
+    saving: float | None = None
     source: str | None
     signal: Signal
 
@@ -76,7 +79,9 @@ class Plan:
     def decision(self, policy: Policy) -> Decision:
         """The decision that this plan records, to be carried out now."""
         request = policy.bind(self.nominal_start)
-        if self.slot_start is None or self.intensity_slot is None:
+        modelled = self.intensity_slot is None and self.saving is not None
+        mean = 100 * (1 - (self.saving or 0)) if modelled else self.intensity_slot
+        if self.slot_start is None or mean is None:
             return run_now(
                 request, Reason.WINDOW_CLOSED, "the plan on the run is incomplete"
             )
@@ -87,8 +92,10 @@ class Plan:
                 reason=Reason(self.reason) if self.waits() else Reason.CLEANER_SLOT,
                 sentence="",
                 request=request,
-                slot=Slot(self.slot_start, end, self.intensity_slot),
+                slot=Slot(self.slot_start, end, mean),
                 intensity_nominal=self.intensity_nominal,
+                percent_nominal=100.0 if modelled else None,
+                basis=Basis("", modelled=True) if modelled else None,
                 source=self.source,
                 signal=self.signal,
             )
@@ -114,6 +121,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
 
     try:
         nominal, decided = moment("nominal_start"), moment("decided_at")
+        percent = number("saving_percent")
         if nominal is None or decided is None:
             return None
         return Plan(
@@ -125,6 +133,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
             moves=int(get("moves") or 0),
             intensity_nominal=number("intensity_nominal"),
             intensity_slot=number("intensity_slot"),
+            saving=None if percent is None else percent / 100,
             source=get("source"),
             signal="marginal" if get("signal") == "marginal" else "average",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,7 +12,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.policies.fields import (
     DEFAULT_DURATION,
-    DEFAULT_MINIMUM_SAVING,
     DEFAULT_MINIMUM_WAIT,
     DEFAULT_WINDOW,
     FIELDS,
@@ -34,7 +33,6 @@ from carbonaware_prefect.policies.words import (
 
 __all__ = [
     "DEFAULT_DURATION",
-    "DEFAULT_MINIMUM_SAVING",
     "DEFAULT_MINIMUM_WAIT",
     "DEFAULT_WINDOW",
     "Settings",
@@ -69,6 +67,10 @@ class Settings(PolicyModel, BaseSettings):
             that name none; by default the one that the grid zone lives in.
         forecast_max_age: ``CARBONAWARE_FORECAST_MAX_AGE``, how long ago a forecast may
             have been issued.
+        typical_dir: ``CARBONAWARE_TYPICAL_DIR``, folder of the user's own typical days;
+            empty for none.
+        typical_odbl: ``CARBONAWARE_TYPICAL_ODBL``, whether typical days from data under
+            the ODbL 1.0 are used.
         cache_dir: ``CARBONAWARE_CACHE_DIR``, folder of the forecasts that the processes
             of a machine share; empty keeps them within each process.
         electricity_maps_key, watttime_username, watttime_password: credentials.
@@ -91,6 +93,8 @@ class Settings(PolicyModel, BaseSettings):
     forecast_folder: Text = None
     forecast_time_zone: TimeZone | None = None
     forecast_max_age: Positive = timedelta(hours=48)
+    typical_dir: str | None = None
+    typical_odbl: bool = True
     cache_dir: str | None = None
     electricity_maps_key: Secret = None
     electricity_maps_url: Text = None
@@ -114,8 +118,12 @@ class Settings(PolicyModel, BaseSettings):
         """
         try:
             # An empty variable counts as none, but here it says something.
-            uncached = os.environ.get(f"{_PREFIX}CACHE_DIR", "-").strip() == ""
-            return cls(cache_dir="") if uncached else cls()
+            empty: dict[str, Any] = {
+                name: ""
+                for name in ("cache_dir", "typical_dir")
+                if os.environ.get(f"{_PREFIX}{name.upper()}", "-").strip() == ""
+            }
+            return cls(**empty)
         except ValidationError as error:
             raise InvalidSettingError(explain(error, _hidden())) from None
 

@@ -68,3 +68,5 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     # Nothing is asked on link-local addresses, and no forecast outlives its test.
     monkeypatch.setenv("CARBONAWARE_DETECT", "0")
     monkeypatch.setenv("CARBONAWARE_CACHE_DIR", "")
+    # Nor do typical days that somebody learnt on this machine count.
+    monkeypatch.setenv("CARBONAWARE_TYPICAL_DIR", "")

@@ -12,9 +12,7 @@ from xml.sax.saxutils import escape
 from carbonaware_prefect.charts.scale import nice_ceiling, steps, tick_length, ticks
 from carbonaware_prefect.core import Forecast
 
-__all__ = ["UNIT", "draw_svg"]
-
-UNIT = "gCO2eq/kWh"
+__all__ = ["draw_svg"]
 
 _WIDTH, _LEFT, _RIGHT = 860, 64, 40
 _TOP, _PLOT = 92, 260
@@ -83,7 +81,7 @@ def draw_svg(
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
         f'<text class="title" x="{_LEFT}" y="30">{_text(title)}</text>',
         f'<text class="quiet" x="{_LEFT}" y="50">{_text(subtitle)}</text>',
-        *_axes(scale),
+        *_axes(scale, forecast.unit),
         *(part for stretch in pieces for part in _stretch(scale, stretch)),
         *(
             f'<text class="note" x="{_LEFT}" y="{_TOP + _PLOT + 60 + i * _LINE}">'
@@ -119,7 +117,7 @@ def _described(
     means = [one for one in steps(forecast, start, end, hour) if one.mean is not None]
     lowest = min(means, key=lambda one: one.mean or 0.0)
     return (
-        f"Between {min(values):.0f} and {max(values):.0f} {UNIT} {span}, "
+        f"Between {min(values):.0f} and {max(values):.0f} {forecast.unit} {span}, "
         f"lowest around {lowest.start:%Y-%m-%d %H:%M} UTC."
     )
 
@@ -153,9 +151,9 @@ def _stretch(scale: _Scale, stretch: Stretch) -> Iterator[str]:
     yield f'<polyline class="line" points="{" ".join(corners)}"/>'
 
 
-def _axes(scale: _Scale) -> Iterator[str]:
+def _axes(scale: _Scale, unit: str) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _TOP + _PLOT
-    yield f'<text class="quiet" x="{_LEFT}" y="{_TOP - 10}">{UNIT}</text>'
+    yield f'<text class="quiet" x="{_LEFT}" y="{_TOP - 10}">{unit}</text>'
     for i in range(5):
         grams = scale.low + (scale.high - scale.low) * i / 4
         y = scale.y(grams)

@@ -55,7 +55,9 @@ def draw(
     line of marks.
     """
     means = [one.mean for one in steps(forecast, now, now + columns * step, step)]
-    lines = _bars(means, rows, floor=None if from_zero else _floor(means), plain=ascii_only)
+    unit = "%" if forecast.modelled else "g/kWh"
+    floor = None if from_zero else _floor(means)
+    lines = _bars(means, rows, unit, floor=floor, plain=ascii_only)
     if slot is None:
         return Chart(tuple(lines), (AXIS, AXIS))
     first = min(columns, max(0, round((slot.start - now) / step)))
@@ -78,7 +80,12 @@ def _floor(means: Sequence[float | None]) -> float:
 
 
 def _bars(
-    means: Sequence[float | None], rows: int, *, floor: float | None, plain: bool
+    means: Sequence[float | None],
+    rows: int,
+    unit: str,
+    *,
+    floor: float | None,
+    plain: bool,
 ) -> list[str]:
     blocks = _HALVES if plain else _EIGHTHS
     full = len(blocks) - 1
@@ -95,10 +102,10 @@ def _bars(
             gap = "." if plain else "·"
             pairs = zip(bars, means, strict=True)
             bars = "".join(gap if mean is None else bar for bar, mean in pairs)
-        foot = "g/kWh" if floor is None else f"{floor:.0f}"
+        foot = unit if floor is None else f"{floor:.0f}"
         label = f"{top:.0f}" if row == rows - 1 else foot if row == 0 else ""
         lines.append(f"{label:>{AXIS - 2}}  {bars}".rstrip())
-    return lines if floor is None else [f"{'g/kWh':>{AXIS - 2}}", *lines]
+    return lines if floor is None else [f"{unit:>{AXIS - 2}}", *lines]
 
 
 def step_for(span: timedelta, width: int) -> timedelta:

@@ -15,7 +15,7 @@ from carbonaware_prefect.policies.given import given_in_call
 from carbonaware_prefect.policies.place import find_place
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.base import SourceInfo
-from carbonaware_prefect.sources.typical import TypicalSource, describe
+from carbonaware_prefect.sources.typical import TypicalSource, TypicalTables, describe
 from carbonaware_prefect.sources.wiring.catalogue import entries, open_source
 from carbonaware_prefect.sources.wiring.chain import Check, fits
 from carbonaware_prefect.sources.wiring.coverage import check_zone
@@ -167,12 +167,15 @@ def fetch_wanted(
         where = Where(place=place, said_by="source")
     known = {entry.name: entry.info for entry in entries(settings)}
     name = answer.source_name
+    info = known.get(name)
+    if name == TypicalSource.name:
+        info = describe(where.zone, TypicalTables.of(settings))
     return FetchedForecast(
         where=where,
         interval=interval,
         forecast=answer.forecast,
         source=name,
-        info=describe(where.zone) if name == TypicalSource.name else known.get(name),
+        info=info,
         failures=tuple(Failure(source=who, why=why) for who, why in answer.failures),
         notes=answer.notes,
         fetched_at=utc_now(),

@@ -22,8 +22,8 @@ __all__ = ["Place", "Region", "known_zones", "regions", "resolve_place", "resolv
 # Or a code of WattTime's, for what lies inside one of those: CAISO_NORTH.
 _ZONE = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*|[A-Z]+(_[A-Z0-9]+)+", re.ASCII)
 
-# Zones that have typical days but no cloud region; only for suggestions.
-_OTHER_ZONES = ("AU-QLD", "SE", "SE-SE1", "SE-SE2", "SE-SE4")
+# Zones that have a table of typical days but no cloud region; only for suggestions.
+_OTHER_ZONES = ("AU-QLD", "SE", "SE-SE1", "SE-SE2", "SE-SE4", "US-NY-NYIS")
 
 _WAY_OUT = "or give the grid zone itself, e.g. zone='DE'"
 

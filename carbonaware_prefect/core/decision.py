@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.core.reasons import Reason
@@ -42,10 +43,12 @@ class Decision:
         request: what was asked.
         slot: the chosen slot; None when there was none to choose from.
         intensity_nominal: mean gCO2eq/kWh over ``duration`` from the nominal start; None
-            when the forecast does not cover it.
+            when the forecast does not cover it, or is modelled.
         source: name of the forecast source, or None.
         signal: ``average`` or ``marginal``, or None without a forecast.
         failures: which sources did not deliver before that one, and why.
+        basis: what the forecast rests on, where more can be said than its source's name.
+        percent_nominal: what ``intensity_nominal`` would be, in percent of a modelled day.
     """
 
     wait: bool
@@ -57,11 +60,18 @@ class Decision:
     source: str | None = None
     signal: Signal | None = None
     failures: tuple[str, ...] = ()
+    basis: Basis | None = None
+    percent_nominal: float | None = None
+
+    @property
+    def modelled(self) -> bool:
+        """Whether the forecast gives percent of a modelled day instead of grams."""
+        return self.basis is not None and self.basis.modelled
 
     @property
     def intensity_slot(self) -> float | None:
-        """Mean gCO2eq/kWh over the slot."""
-        return None if self.slot is None else self.slot.mean_intensity
+        """Mean gCO2eq/kWh over the slot; None where the forecast is modelled."""
+        return None if self.slot is None or self.modelled else self.slot.mean_intensity
 
     @property
     def saving(self) -> float | None:
@@ -70,11 +80,10 @@ class Decision:
         None when either mean is unknown, or the nominal mean is not positive (a ratio
         to zero or to a negative intensity means nothing).
         """
-        if self.slot is None or self.intensity_nominal is None:
+        nominal = self.percent_nominal if self.modelled else self.intensity_nominal
+        if self.slot is None or nominal is None or nominal <= 0:
             return None
-        if self.intensity_nominal <= 0:
-            return None
-        return 1 - self.slot.mean_intensity / self.intensity_nominal
+        return 1 - self.slot.mean_intensity / nominal
 
 
 def run_now(
@@ -128,14 +137,17 @@ def conclude(
     """
     ahead = now < request.nominal_start
     starting = _starting(request, ahead)
+    nominal = forecast.mean(request.nominal_start, request.duration)
     base = Decision(
         wait=False,
         reason=Reason.CLEANEST_NOW,
         sentence="",
         request=request,
-        intensity_nominal=forecast.mean(request.nominal_start, request.duration),
+        intensity_nominal=None if forecast.modelled else nominal,
+        percent_nominal=nominal if forecast.modelled else None,
         source=forecast.source,
         signal=forecast.signal,
+        basis=forecast.basis,
     )
     if request.conflict is not None:
         sentence = f"{starting}: {request.conflict}"
@@ -169,18 +181,17 @@ def _weigh(
     if slot.start == default or (mean is not None and mean <= slot.mean_intensity):
         stay = slot if mean is None else Slot(default, default + request.duration, mean)
         until = _clock(request.latest_start)
+        level = "now" if found.modelled else f"{stay.mean_intensity:.0f} gCO2/kWh"
         sentence = (
-            f"{starting}: no start until {until} is cleaner than "
-            f"{stay.mean_intensity:.0f} gCO2/kWh{_zone(request)}{_end(request)}"
+            f"{starting}: no start until {until} is cleaner than {level}{_rest(found)}"
         )
         return replace(found, slot=stay, sentence=sentence)
-    saving = found.saving
-    if mean is not None and saving is not None and saving < request.minimum_saving:
+    saving, least = found.saving, request.least_saving(forecast)
+    if mean is not None and saving is not None and saving < least:
         stay = Slot(default, default + request.duration, mean)
         sentence = (
             f"{starting}: {_clock(slot.start)} would save {100 * saving:.1f} %, less than "
-            f"the minimum saving of {100 * request.minimum_saving:g} %{_zone(request)}"
-            f"{_end(request)}"
+            f"the minimum saving of {100 * least:g} %{_rest(found)}"
         )
         return replace(found, slot=stay, reason=Reason.SAVING_TOO_SMALL, sentence=sentence)
     return wait_for(found)
@@ -201,7 +212,7 @@ def wait_for(decision: Decision) -> Decision:
         waiting = f"Starting before {_clock(request.nominal_start)} is cleaner"
     sentence = (
         f"{waiting}: {_clock(slot.start, seconds).split()[0]}"
-        f"-{_clock(slot.end, seconds)}, {_change(decision)}{_zone(request)}{_end(request)}"
+        f"-{_clock(slot.end, seconds)}, {_change(decision)}{_rest(decision)}"
     )
     reason = decision.reason if displaced else Reason.CLEANER_SLOT
     return replace(decision, wait=True, reason=reason, sentence=sentence)
@@ -223,19 +234,22 @@ def _moment(moment: datetime, now: datetime) -> str:
     return date + _clock(moment, moment.second != 0)
 
 
-def _end(request: Request) -> str:
-    """What ends the allowed starts sooner than the policy does."""
+def _rest(decision: Decision) -> str:
+    """Where, whom to credit, and what ends the allowed starts sooner than the policy."""
+    request, basis = decision.request, decision.basis
+    zone = "" if request.zone is None else f", zone {request.zone}"
+    credit = "" if basis is None or not basis.credit else f"; {basis.credit}"
     if request.ends_because is None:
-        return ""
-    last = request.latest_start
-    return f" (no start after {_clock(last, last.second != 0)}: {request.ends_because})"
-
-
-def _zone(request: Request) -> str:
-    return "" if request.zone is None else f", zone {request.zone}"
+        return zone + credit
+    last = _clock(request.latest_start, request.latest_start.second != 0)
+    return f"{zone} (no start after {last}: {request.ends_because}){credit}"
 
 
 def _change(decision: Decision) -> str:
+    if decision.modelled:
+        saving = decision.saving
+        change = "cleanest" if saving is None else f"{-100 * saving:+.0f} %"
+        return f"{change} by a modelled day"
     after = f"{decision.intensity_slot:.0f} gCO2/kWh"
     if decision.intensity_nominal is None:
         return f"{after} (the forecast does not cover a run at the nominal start)"

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.core.intervals import (
     Interval,
     from_microseconds,
@@ -66,11 +67,12 @@ class Forecast:
         source: name of the source it came from, or None.
         signal: ``"average"`` or ``"marginal"``.
         issued_at: when the source published it (UTC), or None.
+        basis: what it rests on, where more can be said than its source's name.
         scale: what one gram per kWh is in the integers of ``stretches``.
         stretches: the stretches without a gap, in order of time.
     """
 
-    __slots__ = ("issued_at", "scale", "signal", "source", "stretches", "zone")
+    __slots__ = ("basis", "issued_at", "scale", "signal", "source", "stretches", "zone")
 
     stretches: tuple[Stretch, ...]
     scale: int
@@ -78,6 +80,7 @@ class Forecast:
     source: str | None
     signal: Signal
     issued_at: datetime | None
+    basis: Basis | None
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class Forecast:
         source: str | None = None,
         signal: Signal = "average",
         issued_at: datetime | None = None,
+        basis: Basis | None = None,
     ) -> None:
         if signal not in _SIGNALS:
             msg = f"signal must be one of {', '.join(_SIGNALS)}; got {signal!r}"
@@ -102,6 +106,7 @@ class Forecast:
         self.zone = zone
         self.source = source
         self.signal = signal
+        self.basis = basis
         self.issued_at = None if issued_at is None else to_utc(issued_at, "issued_at")
 
     @classmethod
@@ -114,6 +119,7 @@ class Forecast:
         source: str | None = None,
         signal: Signal = "average",
         issued_at: datetime | None = None,
+        basis: Basis | None = None,
     ) -> Forecast:
         """A forecast in which each point holds until the next one starts.
 
@@ -124,6 +130,7 @@ class Forecast:
             source: see the class.
             signal: see the class.
             issued_at: see the class.
+            basis: see the class.
 
         Raises:
             InvalidForecastError: (a ValueError) naive, unsorted or duplicate starts, no
@@ -139,6 +146,7 @@ class Forecast:
             source=source,
             signal=signal,
             issued_at=issued_at,
+            basis=basis,
         )
 
     @classmethod
@@ -150,6 +158,7 @@ class Forecast:
         source: str | None = None,
         signal: Signal = "average",
         issued_at: datetime | None = None,
+        basis: Basis | None = None,
     ) -> Forecast:
         """A forecast from ``(start, end, grams_per_kwh)``, possibly with gaps.
 
@@ -166,7 +175,18 @@ class Forecast:
             source=source,
             signal=signal,
             issued_at=issued_at,
+            basis=basis,
         )
+
+    @property
+    def modelled(self) -> bool:
+        """Whether its values are percent of a modelled day and no grams."""
+        return self.basis is not None and self.basis.modelled
+
+    @property
+    def unit(self) -> str:
+        """Of its values."""
+        return "% of a modelled day" if self.modelled else "gCO2eq/kWh"
 
     @property
     def start(self) -> datetime:

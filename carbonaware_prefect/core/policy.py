@@ -66,7 +66,8 @@ class Policy:
             finish-by the tightest holds.
         not_between: hours of every day that the whole run keeps free.
         time_zone: of the times of day; None for the one given to `bind`.
-        minimum_saving: a run moves only for at least this share, 0.02 for 2 %.
+        minimum_saving: a run moves only for at least this share, 0.02 for 2 %; None for
+            what the forecast says of itself, else 2 %.
 
     Raises:
         InvalidInputError: (a ValueError) a span that is no timedelta or has the wrong
@@ -82,7 +83,7 @@ class Policy:
     finish_by: Bound | None = None
     not_between: tuple[Hours, ...] = ()
     time_zone: tzinfo | None = None
-    minimum_saving: float = 0.0
+    minimum_saving: float | None = 0.0
 
     def __post_init__(self) -> None:
         check_positive(self.window, "window")
@@ -91,7 +92,8 @@ class Policy:
         _not_negative(self.earlier, "earlier")
         _bound(self.latest_start, "latest_start")
         _bound(self.finish_by, "finish_by")
-        _share(self.minimum_saving, "minimum_saving")
+        if self.minimum_saving is not None:
+            _share(self.minimum_saving, "minimum_saving")
 
     def is_local(self) -> bool:
         """Whether it has times of day, and no time zone of its own to tell them in."""

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from carbonaware_prefect.core.forecast import Forecast
 from carbonaware_prefect.core.hours import Starts
 from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.core.reasons import Reason
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Budget", "Neighbours", "Request", "check_positive"]
+__all__ = ["DEFAULT_MINIMUM_SAVING", "Budget", "Neighbours", "Request", "check_positive"]
+
+DEFAULT_MINIMUM_SAVING = 0.02
+"""What a move has to save where neither the user nor the forecast says."""
 
 
 def check_positive(span: object, name: str) -> None:
@@ -69,7 +73,7 @@ class Request:
         zone: grid zone key, or None.
         starts: closed pieces of allowed starts between the two, in order of time; by
             default all of it.
-        minimum_saving: a run moves only for at least this share.
+        minimum_saving: a run moves only for at least this share; None as in `Policy`.
         finish_by_start: last start from which the run ends by its finish-by; None where
             it has none.
         ends_because: what ends the allowed starts sooner than the policy does; None
@@ -84,7 +88,7 @@ class Request:
     duration: timedelta
     zone: str | None
     starts: Starts = field(default=())
-    minimum_saving: float = 0.0
+    minimum_saving: float | None = 0.0
     finish_by_start: datetime | None = None
     ends_because: str | None = None
     conflict: str | None = None
@@ -102,6 +106,13 @@ class Request:
             raise InvalidInputError(msg)
         if not self.starts and self.conflict is None:
             object.__setattr__(self, "starts", ((self.earliest, self.latest_start),))
+
+    def least_saving(self, forecast: Forecast) -> float:
+        """The share that a move by this forecast has to save: what the user said wins."""
+        if self.minimum_saving is not None:
+            return self.minimum_saving
+        said = None if forecast.basis is None else forecast.basis.minimum_saving
+        return DEFAULT_MINIMUM_SAVING if said is None else said
 
     def allows(self, start: datetime, within: timedelta = timedelta(0)) -> bool:
         """Whether a run may start then, give or take ``within``."""

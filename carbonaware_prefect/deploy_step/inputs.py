@@ -15,8 +15,12 @@ from zoneinfo import available_timezones
 from carbonaware_prefect.clouds.places import resolve_place
 from carbonaware_prefect.deploy_step.typical_start import LONGEST
 from carbonaware_prefect.errors import InvalidSettingError, UnknownPlaceError
-from carbonaware_prefect.settings import parse_duration
-from carbonaware_prefect.sources.typical import TypicalDays, days_of, known_zones
+from carbonaware_prefect.settings import Settings, parse_duration
+from carbonaware_prefect.sources.typical import (
+    Days,
+    TypicalTables,
+    days_of,
+)
 
 __all__ = [
     "read_between",
@@ -78,7 +82,7 @@ def read_duration(given: object) -> timedelta:
     raise InvalidSettingError(msg)
 
 
-def read_table(provider: object, region: object, zone: object) -> tuple[str, TypicalDays]:
+def read_table(provider: object, region: object, zone: object) -> tuple[str, Days]:
     """The grid zone of a place, and the typical days it goes by.
 
     Raises:
@@ -86,17 +90,19 @@ def read_table(provider: object, region: object, zone: object) -> tuple[str, Typ
             has no typical days.
     """
     place = resolve_place(*(_said(given) for given in (provider, region, zone)))
-    known = f"zones with typical days are {', '.join(known_zones())}"
+    tables = TypicalTables.of(Settings.read())
+    known = "`carbonaware-prefect typical show` lists the zones with typical days"
     if place is None:
         msg = f"nobody said where the work runs; give zone, or provider and region; {known}"
         raise UnknownPlaceError(msg)
-    table = days_of(place.zone)
+    table = days_of(place.zone, tables)
     if table is None:
         where = "" if place.region is None else f" ({place.provider} {place.region})"
         msg = (
             f"zone {place.zone!r}{where} has no typical days, so it has no typically "
-            f"cleanest start; {known}. For another zone write the cron yourself, and let "
-            "the delay task move its runs by a forecast of that zone"
+            f"cleanest start: {tables.why_not(place.zone)}; {known}. For "
+            "another zone write the cron yourself, and let the delay task move its runs by "
+            "a forecast of that zone"
         )
         raise UnknownPlaceError(msg)
     return place.zone, table

@@ -18,9 +18,11 @@ from carbonaware_prefect.deploy_step.typical_start import (
     typical_start,
 )
 from carbonaware_prefect.settings import DEFAULT_DURATION
-from carbonaware_prefect.sources.typical import TypicalSource
+from carbonaware_prefect.sources.typical import Days
 
 __all__ = ["low_carbon_cron"]
+
+_SIGNAL = "average"
 
 
 def low_carbon_cron(
@@ -53,8 +55,9 @@ def low_carbon_cron(
     Returns:
         ``cron`` and ``timezone`` for a schedule; ``start`` (``03:00``) and ``zone``;
         ``intensity_nominal`` and ``intensity_slot``, mean gCO2eq/kWh over the duration
-        from the window's opening and from the start; ``saving_percent`` of the second
-        against the first; ``source``, ``signal``, ``sentence``.
+        from the window's opening and from the start, None where the days are modelled;
+        ``saving_percent`` of the second against the first; ``source``, ``signal``,
+        ``sentence``.
 
     Raises:
         InvalidSettingError: (a ValueError) an input with a value that is not allowed.
@@ -71,7 +74,7 @@ def low_carbon_cron(
         months=read_months(months),
     )
     found = typical_start(table, window, read_duration(duration))
-    sentence = _sentence(found, grid)
+    sentence = _sentence(found, grid, table)
     print(sentence)
     saving = found.saving
     return {
@@ -79,29 +82,35 @@ def low_carbon_cron(
         "timezone": window.time_zone,
         "start": f"{found.at:%H:%M}",
         "zone": grid,
-        "intensity_nominal": round(found.intensity_nominal, 1),
-        "intensity_slot": round(found.intensity_slot, 1),
+        "intensity_nominal": _grams(found.intensity_nominal, table),
+        "intensity_slot": _grams(found.intensity_slot, table),
         "saving_percent": None if saving is None else round(100 * saving, 1),
-        "source": TypicalSource.name,
-        "signal": TypicalSource.signal,
+        "source": table.name,
+        "signal": _SIGNAL,
         "sentence": sentence,
     }
 
 
-def _sentence(found: TypicalStart, zone: str) -> str:
+def _grams(mean: float, table: Days) -> float | None:
+    return None if table.modelled else round(mean, 1)
+
+
+def _sentence(found: TypicalStart, zone: str, table: Days) -> str:
     window = found.window
     on_next_day = found.next_day and not found.cron.endswith("*")
     at_once = "; no later start is cleaner" if found.start == window.earliest else ""
     return (
         f"Typically cleanest start between {window.opens:%H:%M} and {window.closes:%H:%M} "
         f"{window.time_zone}: {found.at:%H:%M}{' the day after' if on_next_day else ''}, "
-        f"{_change(found)}, zone {zone}, cron {found.cron!r}{at_once}. An estimate: mean "
-        f"over the schedule's days of a year, {TypicalSource.signal} intensity, source "
-        f"{TypicalSource.name}"
+        f"{_change(found, table)}, zone {zone}, cron {found.cron!r}{at_once}. An estimate: "
+        f"mean over the schedule's days of a year, {_SIGNAL} intensity, {table.credit}"
     )
 
 
-def _change(found: TypicalStart) -> str:
+def _change(found: TypicalStart, table: Days) -> str:
+    if table.modelled:
+        change = -100 * (found.saving or 0.0)
+        return f"{change:+.0f} % by modelled days against {found.window.opens:%H:%M}"
     after = f"{found.intensity_slot:.0f} gCO2/kWh"
     if found.start == found.window.earliest:
         return after

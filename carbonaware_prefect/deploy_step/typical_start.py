@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from carbonaware_prefect.core import Forecast, find_slot
 from carbonaware_prefect.errors import InvalidInputError
-from carbonaware_prefect.sources.typical import TypicalDays, TypicalSource
+from carbonaware_prefect.sources.typical import Days
 
 __all__ = ["LONGEST", "DailyWindow", "TypicalStart", "typical_start"]
 
@@ -106,8 +106,9 @@ class TypicalStart:
         start: by the local clock, from the midnight before the window opens; at full
             minutes, a day or more where it lies on the next day.
         duration: that the means are taken over, in full minutes.
-        intensity_nominal: mean gCO2eq/kWh from the window's opening.
-        intensity_slot: mean gCO2eq/kWh from ``start``.
+        intensity_nominal: mean gCO2eq/kWh from the window's opening; where the days are
+            modelled, percent of their level.
+        intensity_slot: the same from ``start``.
     """
 
     window: DailyWindow
@@ -148,9 +149,7 @@ class TypicalStart:
         )
 
 
-def typical_start(
-    table: TypicalDays, window: DailyWindow, duration: timedelta
-) -> TypicalStart:
+def typical_start(table: Days, window: DailyWindow, duration: timedelta) -> TypicalStart:
     """The start in ``window`` with the lowest mean intensity over all days that it opens.
 
     Exact to the minute; ties go to the earliest. Days and months are looked up where the
@@ -189,7 +188,7 @@ def typical_start(
     )
 
 
-def _mean_day(table: TypicalDays, window: DailyWindow, end: timedelta) -> Forecast:
+def _mean_day(table: Days, window: DailyWindow, end: timedelta) -> Forecast:
     """The mean of all days of the window by its clock, from its opening to ``end``."""
     here, there = ZoneInfo(window.time_zone), ZoneInfo(table.time_zone)
     midnights = [datetime.combine(day, time(), here) for day in window.dates()]
@@ -211,8 +210,7 @@ def _mean_day(table: TypicalDays, window: DailyWindow, end: timedelta) -> Foreca
         points,
         end=_MIDNIGHT + last * _STEP,
         zone=table.zone,
-        source=TypicalSource.name,
-        signal=TypicalSource.signal,
+        source=table.name,
     )
 
 

@@ -175,7 +175,7 @@ def _demand(candidate: Candidate, soonest: datetime) -> Demand:
         ranges=request.starts_from(soonest),
         nominal=nominal if usable else None,
         resources=candidate.limits,
-        minimum_saving=request.minimum_saving,
+        minimum_saving=request.least_saving(candidate.forecast),
     )
 
 

@@ -31,7 +31,6 @@ from carbonaware_prefect.policies.words import (
 
 __all__ = [
     "DEFAULT_DURATION",
-    "DEFAULT_MINIMUM_SAVING",
     "DEFAULT_MINIMUM_WAIT",
     "DEFAULT_WINDOW",
     "FIELDS",
@@ -46,7 +45,6 @@ __all__ = [
 DEFAULT_WINDOW = timedelta(hours=6)
 DEFAULT_DURATION = timedelta(minutes=30)
 DEFAULT_MINIMUM_WAIT = timedelta(minutes=2)
-DEFAULT_MINIMUM_SAVING = 0.02
 
 
 class Giver(Flag):
@@ -179,10 +177,10 @@ class PolicyOptions(TypedDict, total=False):
         float | None,
         PolicyField(
             Share,
-            DEFAULT_MINIMUM_SAVING,
+            None,
             _ALL,
             "the least saving that is worth a wait, `0.02` or `2%`",
-            "0.02",
+            "what the forecast says of itself, else 0.02",
         ),
     ]
 

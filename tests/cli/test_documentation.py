@@ -21,7 +21,7 @@ def test_every_command_has_an_example() -> None:
     """No command is left out of the page."""
     named = {shlex.split(line)[0] for line, _ in _EXAMPLES}
 
-    assert named == {"forecast", "slot", "zones", "detect"}
+    assert named == {"forecast", "slot", "typical", "zones", "detect"}
 
 
 def lines(text: str) -> list[str]:

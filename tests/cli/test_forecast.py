@@ -41,7 +41,7 @@ def test_offline_and_without_a_home(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "zone DE" in done.stdout
     assert "Source: Typical days (typical), average intensity" in done.stdout
-    assert "Licence: Apache-2.0" in done.stdout
+    assert "Licence: ODbL 1.0" in done.stdout
     assert "\x1b" not in done.stdout
 
 
@@ -194,7 +194,7 @@ def test_bad_input(arguments: list[str], words: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--zone", "AE"], "US-TEX-ERCO"),
+        (["--zone", "CN"], "wind and water make 23% of its energy"),
         (["--zone", "DE", "--source", "file:/nowhere.csv"], "/nowhere.csv"),
         (["--zone", "DE", "--source", "electricity_maps"], "ELECTRICITY_MAPS_KEY"),
     ],

@@ -28,7 +28,8 @@ def test_json() -> None:
     sources = {source["name"]: source for source in row["sources"]}
 
     assert {*document} == {"zones", "sources"}
-    assert {*row} == {"zone", "usable", "regions", "sources"}
+    assert {*row} == {"zone", "usable", "typical", "regions", "sources"}
+    assert row["typical"] == {"kind": "odbl", "why_not": None}
     assert row["usable"] is True
     assert {"provider": "aws", "region": "eu-central-1"}.items() <= row["regions"][
         0
@@ -39,6 +40,19 @@ def test_json() -> None:
         "usable": False,
         "missing": "CARBONAWARE_ELECTRICITY_MAPS_KEY",
     }
+
+
+def test_why_a_zone_has_no_typical_days() -> None:
+    """A zone without a table that the sun does not rule says so, in both forms."""
+    why = "wind and water make 23% of its energy, more than 20 %"
+    (china,) = command("zones", "--zone", "CN", "--json").json["zones"]
+    (dubai,) = command("zones", "--zone", "AE", "--json").json["zones"]
+
+    assert china["typical"]["kind"] is None
+    assert why in china["typical"]["why_not"]
+    assert why in " ".join(command("zones", "--zone", "CN").out.split())
+    assert dubai["typical"] == {"kind": "sun", "why_not": None}
+    assert "typical (sun)" in " ".join(command("zones", "--zone", "AE").out.split())
 
 
 def test_a_key_makes_its_source_usable_and_is_not_shown() -> None:

@@ -9,11 +9,17 @@ from rich.console import Console
 from rich.text import Text
 
 from carbonaware_prefect.charts.scale import floor_to, steps
-from carbonaware_prefect.charts.svg import UNIT, draw_svg
+from carbonaware_prefect.charts.svg import draw_svg
 from carbonaware_prefect.charts.terminal import AXIS, draw, step_for, time_axis
 from carbonaware_prefect.cli.fetching import FetchedForecast, Wanted, fetch_wanted
 from carbonaware_prefect.cli.output import Times, grams, is_narrow, iso, new_table
-from carbonaware_prefect.cli.reports.source_notes import credit, notes, source_document
+from carbonaware_prefect.cli.reports.source_notes import (
+    credit,
+    intensity_document,
+    notes,
+    source_document,
+    unit,
+)
 from carbonaware_prefect.core import Interval
 from carbonaware_prefect.errors import CarbonAwareError
 
@@ -43,14 +49,14 @@ def as_document(fetched: FetchedForecast) -> dict[str, object]:
         {
             "start": iso(interval.start),
             "end": iso(interval.end),
-            "gco2_per_kwh": value,
+            **intensity_document(fetched.forecast, value),
         }
         for interval, value in fetched.forecast
         if interval.start < asked.end and interval.end > asked.start
     ]
     return {
         **fetched.where.document(),
-        "unit": UNIT,
+        "unit": fetched.forecast.unit,
         "asked": {"start": iso(asked.start), "end": iso(asked.end)},
         "source": source_document(fetched),
         "intervals": intervals,
@@ -126,7 +132,7 @@ def _table(fetched: FetchedForecast, console: Console) -> None:
     narrow = is_narrow(console)
     times = Times((hour.start for hour in hours), narrow=narrow)
     titles = [(title, False) for title in ("UTC", *times.local)]
-    table = new_table(*titles, ("g/kWh" if narrow else UNIT, True), ("", False))
+    table = new_table(*titles, (unit(fetched.forecast, narrow=narrow), True), ("", False))
     for hour in hours:
         note = _note(hour.mean, hour.covered, means)
         style = {"lowest": "bold green", "highest": "yellow"}.get(note, "")

@@ -8,11 +8,15 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.text import Text
 
-from carbonaware_prefect.charts.svg import UNIT
 from carbonaware_prefect.charts.terminal import AXIS, draw, step_for, time_axis
 from carbonaware_prefect.cli.fetching import FetchedForecast, Wanted, fetch_wanted
 from carbonaware_prefect.cli.output import Times, grams, is_narrow, iso, new_table, percent
-from carbonaware_prefect.cli.reports.source_notes import notes, source_document
+from carbonaware_prefect.cli.reports.source_notes import (
+    intensity_document,
+    notes,
+    source_document,
+    unit,
+)
 from carbonaware_prefect.core import (
     Decision,
     Forecast,
@@ -47,9 +51,15 @@ class SlotReport:
     decision: Decision
     slots: tuple[Slot, ...]
 
+    @property
+    def nominal(self) -> float | None:
+        """Mean of the nominal start in the forecast's unit."""
+        decision = self.decision
+        return decision.percent_nominal if decision.modelled else decision.intensity_nominal
+
     def saving(self, slot: Slot) -> float | None:
         """Of a slot against the nominal start; None where that is not known."""
-        nominal = self.decision.intensity_nominal
+        nominal = self.nominal
         if nominal is None or nominal <= 0:
             return None
         return 1 - slot.mean_intensity / nominal
@@ -110,7 +120,7 @@ def as_document(report: SlotReport) -> dict[str, object]:
     decision, request = report.decision, report.decision.request
     return {
         **report.fetched.where.document(),
-        "unit": UNIT,
+        "unit": report.fetched.forecast.unit,
         "nominal_start": iso(request.nominal_start),
         "latest_start": iso(request.latest_start),
         "duration_seconds": request.duration.total_seconds(),
@@ -133,7 +143,7 @@ def _slot(report: SlotReport, slot: Slot | None) -> dict[str, object] | None:
     return {
         "start": iso(slot.start),
         "end": iso(slot.end),
-        "gco2_per_kwh": slot.mean_intensity,
+        **intensity_document(report.fetched.forecast, slot.mean_intensity),
         "saving_percent": None if saving is None else 100 * saving,
     }
 
@@ -177,7 +187,7 @@ def _chart(report: SlotReport, console: Console) -> None:
 
 def _table(report: SlotReport, console: Console) -> None:
     request = report.decision.request
-    start, mean = request.nominal_start, report.decision.intensity_nominal
+    start, mean = request.nominal_start, report.nominal
     rows: list[tuple[datetime, datetime, float | None]]
     rows = [(slot.start, slot.end, slot.mean_intensity) for slot in report.slots]
     if start not in {row[0] for row in rows}:
@@ -185,7 +195,8 @@ def _table(report: SlotReport, console: Console) -> None:
     narrow = is_narrow(console)
     times = Times((row[0] for row in rows), narrow=narrow)
     titles = [(title, False) for title in ("Slot (UTC)", *times.local)]
-    table = new_table(*titles, ("g/kWh" if narrow else UNIT, True), ("Change", True))
+    head = unit(report.fetched.forecast, narrow=narrow)
+    table = new_table(*titles, (head, True), ("Change", True))
     for start, end, mean in rows:
         chosen = report.decision.slot is not None and start == report.decision.slot.start
         saving = None if mean is None else report.saving(Slot(start, end, mean))

@@ -7,8 +7,24 @@ from datetime import timedelta
 
 from carbonaware_prefect.cli.fetching import FetchedForecast
 from carbonaware_prefect.cli.output import iso, printable
+from carbonaware_prefect.core import Forecast
 
-__all__ = ["credit", "notes", "source_document"]
+__all__ = ["credit", "intensity_document", "notes", "source_document", "unit"]
+
+
+def unit(forecast: Forecast, *, narrow: bool) -> str:
+    """Of a forecast's values, for the head of a column."""
+    if forecast.modelled:
+        return "%" if narrow else "% of day"
+    return "g/kWh" if narrow else forecast.unit
+
+
+def intensity_document(forecast: Forecast, value: float | None) -> dict[str, object]:
+    """A value of a forecast for JSON; what is modelled knows no grams."""
+    if forecast.modelled:
+        return {"gco2_per_kwh": None, "percent_of_modelled_day": value}
+    return {"gco2_per_kwh": value}
+
 
 _TWO_HOURS, _THREE_DAYS = 120, 72  # in minutes, in hours
 
@@ -19,7 +35,8 @@ def credit(fetched: FetchedForecast) -> Iterator[str]:
     issued = forecast.issued_at
     when = f", issued {issued:%Y-%m-%d %H:%M} UTC" if issued else ""
     when += f" ({_ago(fetched.age)})" if fetched.age is not None else ""
-    title = f"{info.title} ({fetched.source})" if info else fetched.source
+    name = forecast.source or fetched.source if forecast.modelled else fetched.source
+    title = f"{info.title} ({name})" if info else name
     yield f"Source: {title}, {forecast.signal} intensity{when}"
     if info is not None:
         yield f"Credit: {info.attribution}"

@@ -18,6 +18,8 @@ from carbonaware_prefect.clouds.places import (
 )
 from carbonaware_prefect.errors import UnknownPlaceError
 from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.typical import SunDays, TypicalSource, TypicalTables
+from carbonaware_prefect.sources.typical.tables import SUN
 from carbonaware_prefect.sources.wiring.catalogue import Entry, entries
 from carbonaware_prefect.sources.wiring.coverage import check_zone
 
@@ -26,11 +28,22 @@ __all__ = ["ZoneRow", "ZonesReport", "as_document", "collect", "show"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneRow:
-    """A zone, its cloud regions, and the sources that cover it."""
+    """A zone, its cloud regions, and the sources that cover it.
+
+    Attributes:
+        zone: its key.
+        regions: of the cloud providers asked for.
+        entries: sources that may know it.
+        typical: where its typical days are from: ``own``, ``odbl``, ``open`` or ``sun``;
+            None where it has none.
+        why_not: then the reason.
+    """
 
     zone: str
     regions: tuple[Region, ...]
     entries: tuple[Entry, ...]
+    typical: str | None
+    why_not: str | None
 
     @property
     def usable(self) -> bool:
@@ -63,6 +76,7 @@ def collect(
         key = resolve_zone(zone=zone) or ""
         check_zone(key, settings)
         names = [key]
+    tables = TypicalTables.of(settings)
     rows = []
     for name in names:
         here = tuple(
@@ -70,7 +84,16 @@ def collect(
         )
         if vendor is None or here:
             covering = tuple(entry for entry in catalogue if entry.covers(name))
-            rows.append(ZoneRow(zone=name, regions=here, entries=covering))
+            found = tables.found(name)
+            rows.append(
+                ZoneRow(
+                    zone=name,
+                    regions=here,
+                    entries=covering,
+                    typical=None if found is None else found[0],
+                    why_not=tables.why_not(name),
+                )
+            )
     return ZonesReport(rows=tuple(rows), entries=tuple(catalogue))
 
 
@@ -94,6 +117,7 @@ def as_document(report: ZonesReport) -> dict[str, object]:
             {
                 "zone": row.zone,
                 "usable": row.usable,
+                "typical": {"kind": row.typical, "why_not": row.why_not},
                 "regions": [
                     {
                         "provider": region.provider,
@@ -151,7 +175,13 @@ def _areas(row: ZoneRow) -> str:
 
 def _sources(row: ZoneRow) -> str:
     """The usable ones first."""
-    usable = [entry.name for entry in row.entries if entry.missing is None]
+    usable = [
+        SunDays.name
+        if entry.name == TypicalSource.name and row.typical == SUN
+        else entry.name
+        for entry in row.entries
+        if entry.missing is None
+    ]
     others = [f"({entry.name})" for entry in row.entries if entry.missing is not None]
     return ", ".join([*usable, *others])
 
@@ -164,3 +194,6 @@ def _legend(report: ZonesReport) -> Iterator[str]:
         yield text if entry.missing is None else f"({text}) needs {entry.missing}"
     if any(entry.missing for entry in shown):
         yield "A source in brackets is not usable with the present settings."
+    without = [f"{row.zone} ({row.why_not})" for row in report.rows if row.why_not]
+    if without:
+        yield f"Without typical days: {'; '.join(without)}."

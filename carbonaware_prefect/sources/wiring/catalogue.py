@@ -14,10 +14,9 @@ from functools import partial
 from carbonaware_prefect.core import Forecast
 from carbonaware_prefect.errors import InvalidSettingError, UnknownSourceError
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources import typical
 from carbonaware_prefect.sources.base import FixedSource, Source, SourceInfo
 from carbonaware_prefect.sources.services import watttime
-from carbonaware_prefect.sources.typical import TypicalSource
+from carbonaware_prefect.sources.typical import TypicalSource, TypicalTables, describe
 from carbonaware_prefect.sources.wiring.chain import ChainSource, Link
 from carbonaware_prefect.sources.wiring.files import open_file
 from carbonaware_prefect.sources.wiring.live import LIVE, open_live
@@ -67,7 +66,8 @@ def entries(settings: Settings) -> tuple[Entry, ...]:
         )
         for name, source in LIVE.items()
     )
-    return (*live, Entry(name=TYPICAL, info=typical.describe()))
+    tables = TypicalTables.of(settings)
+    return (*live, Entry(name=TYPICAL, info=describe(tables=tables)))
 
 
 def open_source(source: object, settings: Settings, *, confined: bool = False) -> Source:
@@ -110,7 +110,7 @@ def _named(words: str, settings: Settings, *, confined: bool) -> Source:
         msg = f"a chain of {len(parts)} sources; name {_LONGEST_CHAIN} at most"
         raise InvalidSettingError(msg)
     if len(parts) == 1 and parts[0].lower() == TYPICAL:
-        return TypicalSource()
+        return TypicalSource(TypicalTables.of(settings))
     links = [_link(part, settings, confined=confined) for part in parts]
     return _chain(links, settings)
 
@@ -137,7 +137,7 @@ def _default(settings: Settings) -> Source:
     with_key = any(entry.keyed and not entry.missing for entry in entries(settings))
     if with_key or not settings.policy_fields["allow_typical"]:
         return _auto(settings)
-    return TypicalSource()
+    return TypicalSource(TypicalTables.of(settings))
 
 
 def _auto(settings: Settings) -> Source:
@@ -190,7 +190,7 @@ def _entry_link(entry: Entry, settings: Settings) -> Link:
     return Link(
         name=entry.name,
         signal=entry.info.signal,
-        open=TypicalSource
+        open=partial(TypicalSource, TypicalTables.of(settings))
         if entry.name == TYPICAL
         else partial(open_live, entry.name, settings),
         covers=entry.covers,

@@ -111,7 +111,7 @@ def test_each_source_knows_its_zones(
 def test_auto_goes_by_zone() -> None:
     """Without credentials auto asks the keyless sources of the zone, one signal only."""
     assert auto("DE") == ["energy_charts", "typical"]
-    assert auto("GB") == ["gb_carbon_intensity"]
+    assert auto("GB") == ["gb_carbon_intensity", "typical"]
     assert auto("GB-13") == ["gb_carbon_intensity"]
     assert auto("US-MIDA-PJM") == ["carbonaware_scheduler"]
     assert auto("IS") == []

@@ -1,0 +1,1 @@
+"""What runs emitted and saved, and what another choice of starts would have."""

@@ -19,6 +19,7 @@ from carbonaware_prefect.core import (
     wait_for,
 )
 from carbonaware_prefect.core.basis import Basis
+from carbonaware_prefect.core.hours import Starts
 from carbonaware_prefect.core.intervals import to_utc
 
 __all__ = [
@@ -36,6 +37,8 @@ PREFIX = "carbonaware"
 PLANNER = "planner"
 # Of a label with free text.
 _LONGEST = 500
+# Of the pieces in which a run may start; the first ones come to two days and more.
+_MOST_STARTS = 8
 # With these a decision was to wait.
 _WAITING = {
     Reason.CLEANER_SLOT.value,
@@ -58,6 +61,8 @@ class Plan:
         intensity_nominal, intensity_slot: gCO2eq/kWh, None when unknown.
         saving: as a share; all that is known where the forecast was modelled.
         source, signal: of the forecast.
+        allowed_starts: first and last moments of the pieces in which the run may start,
+            in UTC; none where that was not written down.
     """
 
     reason: str
@@ -71,6 +76,7 @@ class Plan:
     saving: float | None = None
     source: str | None
     signal: Signal
+    allowed_starts: Starts = ()
 
     def waits(self) -> bool:
         """Whether the decision was to wait for a slot."""
@@ -136,6 +142,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
             saving=None if percent is None else percent / 100,
             source=get("source"),
             signal="marginal" if get("signal") == "marginal" else "average",
+            allowed_starts=_read_starts(get("allowed_starts")),
         )
     except (AttributeError, OverflowError, TypeError, ValueError):
         # Somebody else wrote there. Without a plan the delay decides anew.
@@ -177,9 +184,25 @@ def labels_for(
         "intensity_slot": _rounded(decision.intensity_slot),
         "saving_percent": _rounded(None if saving is None else 100 * saving),
         "moves": moves,
+        "allowed_starts": _told(request.starts) or None,
     }
     return {label_name(key, k): v for k, v in values.items() if v is not None}
 
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
+
+
+def _told(starts: Starts) -> str:
+    """As ISO 8601 intervals with commas between them."""
+    pieces = starts[:_MOST_STARTS]
+    return ",".join(f"{low.isoformat()}/{high.isoformat()}" for low, high in pieces)
+
+
+def _read_starts(told: Any) -> Starts:
+    pieces = [piece.split("/") for piece in told.split(",")] if told else []
+    return tuple((_utc(low), _utc(high)) for low, high in pieces)
+
+
+def _utc(told: str) -> datetime:
+    return to_utc(datetime.fromisoformat(told), "allowed_starts")

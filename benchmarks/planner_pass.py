@@ -50,10 +50,12 @@ class Recording(Api):
         super().__init__(client)
         self.kept: list[tuple[str, str, Any]] = []
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, about: int = 1
+    ) -> Any:
         """Keep it, then make it."""
         self.kept.append((method, path, body))
-        return await super().call(method, path, body)
+        return await super().call(method, path, body, about=about)
 
 
 def run() -> dict[str, object]:

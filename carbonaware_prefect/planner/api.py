@@ -1,44 +1,28 @@
-"""The Prefect API as the planner uses it: few calls, each with a time-out, all counted.
-
-Reads answer plain JSON: a pass may look at thousands of runs, and building Prefect's
-models of them would take longer than all else that it does.
-"""
+"""The Prefect API as the planner uses it: what it asks, and what it changes."""
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import quote
 
 import httpx
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.prefect_edge.flow_runs import BUSY
+from carbonaware_prefect.planner.calls import Calls, Json, parts, together
 
-__all__ = ["BATCH", "EXACTLY", "PAGE", "TAG", "Api", "Json", "open_api"]
+__all__ = ["BATCH", "CREATED_AT_ONCE", "EXACTLY", "TAG", "Api", "Json", "open_api"]
 
-Json = dict[str, Any]
 TAG = "carbon-aware"
 """Deployments with this tag are planned."""
 EXACTLY = timedelta(milliseconds=50)
 """The same nominal start; another schedule may start runs within the same second."""
-# What the server answers and changes at most in one call.
-PAGE = 200
+# What the server changes, and makes, at most in one call.
 BATCH = 50
-_TRIES = 8
-# The server's Date header has whole seconds, and is a little old when the server is busy.
-_SAME_CLOCK = timedelta(seconds=3)
-# Some milliseconds are enough for another writer's turn on SQLite, which Prefect's own
-# client would wait seconds for.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+CREATED_AT_ONCE = 100
 
 
 @asynccontextmanager
@@ -49,95 +33,8 @@ async def open_api() -> AsyncIterator[Api]:
             yield Api(client)
 
 
-class Api:
-    """The calls of a pass.
-
-    Attributes:
-        calls: how many were made.
-        seconds: how long they took together, as seen from here.
-    """
-
-    def __init__(self, client: PrefectClient) -> None:
-        self._client = client
-        self._offset = timedelta(0)
-        self.calls: int = 0
-        self.seconds: float = 0.0
-
-    def now(self) -> datetime:
-        """The present by the server's clock: by that one runs are started."""
-        return utc_now() + self._offset
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One call; its answer as JSON, None where it has none.
-
-        Tried again while the server is busy or restarts, for some 10 s in all: every
-        call of the planner may be made twice. One at a time, because writers of SQLite
-        only stand in one another's way.
-
-        Raises:
-            httpx.HTTPError: no answer, or one that says no.
-        """
-        pause = _FIRST_PAUSE
-        response: httpx.Response | None = None
-        for attempt in range(_TRIES):
-            try:
-                asked_at = utc_now()
-                response = await self._once(method, path, body)
-                self._compare_clocks(response, asked_at)
-                if response.status_code not in BUSY:
-                    break
-                pause = max(pause, _asked_pause(response))
-            except httpx.TransportError as error:
-                # One that takes a minute to say nothing is not asked eight times.
-                slow = isinstance(error, httpx.TimeoutException) and attempt > 0
-                if slow or attempt == _TRIES - 1:
-                    raise
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  no secret
-            pause = min(2 * pause, _LONGEST_PAUSE)
-        assert response is not None  # noqa: S101  the last try raises or answers
-        response.raise_for_status()
-        return response.json() if response.content else None
-
-    async def _once(self, method: str, path: str, body: Any) -> httpx.Response:
-        loop = asyncio.get_running_loop()
-        self.calls += 1
-        begun = loop.time()
-        try:
-            # With the time-out of PREFECT_API_REQUEST_TIMEOUT, by default a minute.
-            return await self._client.request(
-                cast("Any", method), cast("Any", path), json=body
-            )
-        except PrefectHTTPStatusError as error:
-            # Raised by Prefect's client for every answer that says no.
-            return error.response
-        finally:
-            self.seconds += loop.time() - begun
-
-    def _compare_clocks(self, response: httpx.Response, asked_at: datetime) -> None:
-        """Our clock is right if the server's time lies between question and answer."""
-        try:
-            dated = parsedate_to_datetime(response.headers["date"])
-        except (KeyError, ValueError):
-            return
-        theirs = dated.astimezone(timezone.utc)
-        if theirs < asked_at - _SAME_CLOCK:
-            self._offset = theirs - asked_at
-        elif theirs > utc_now() + _SAME_CLOCK:
-            self._offset = theirs - utc_now()
-        else:
-            self._offset = timedelta(0)
-
-    async def pages(self, kind: str, **filters: Any) -> list[Json]:
-        """All that match, from ``/<kind>/paginate``: one call for each page."""
-        found: list[Json] = []
-        page, last = 1, 1
-        while page <= last:
-            body = filters | {"limit": PAGE, "page": page}
-            answer = await self.call("POST", f"/{kind}/paginate", body)
-            found += answer["results"]
-            last = answer["pages"]
-            page += 1
-        return found
+class Api(Calls):
+    """The calls of a pass."""
 
     async def deployments(self) -> list[Json]:
         """The deployments that opted in."""
@@ -157,16 +54,19 @@ class Api:
 
     async def pools(self, names: Sequence[str]) -> list[Json]:
         """Work pools with their base job templates and limits."""
-        body = {"work_pools": {"name": {"any_": list(names)}}, "limit": PAGE}
-        return cast("list[Json]", await self.call("POST", "/work_pools/filter", body))
+        return await self.any_of("work_pools", "name", names)
 
     async def queues(self, ids: Sequence[str]) -> list[Json]:
         """Work queues with their limits."""
-        found: list[Json] = []
-        for part in _parts(ids, PAGE):
-            body = {"work_queues": {"id": {"any_": part}}, "limit": PAGE}
-            found += await self.call("POST", "/work_queues/filter", body)
-        return found
+        return await self.any_of("work_queues", "id", ids)
+
+    async def runs(self, ids: Sequence[str]) -> list[Json]:
+        """The runs with these ids, as far as they exist."""
+        return await self.any_of("flow_runs", "id", ids)
+
+    async def deployments_with(self, ids: Sequence[str]) -> list[Json]:
+        """The deployments with these ids, as far as they exist, with any tags."""
+        return await self.any_of("deployments", "id", ids)
 
     async def crashed(self, since: datetime) -> list[Json]:
         """Runs of any deployment that crashed since then."""
@@ -179,27 +79,21 @@ class Api:
             },
         )
 
-    async def runs(self, ids: Sequence[str]) -> list[Json]:
-        """The runs with these ids, as far as they exist."""
-        found: list[Json] = []
-        for part in _parts(ids, PAGE):
-            body = {"flow_runs": {"id": {"any_": part}}, "limit": PAGE}
-            found += await self.call("POST", "/flow_runs/filter", body)
-        return found
-
-    async def runs_at(self, deployment: str, nominal: datetime) -> list[Json]:
-        """The runs of a deployment with that nominal start, in any state."""
-        body = {
-            "flow_runs": {
+    async def runs_due(
+        self, deployment: str, since: datetime, until: datetime
+    ) -> list[Json]:
+        """The runs of a deployment with nominal starts from then to then, in any state."""
+        return await self.pages(
+            "flow_runs",
+            flow_runs={
                 "deployment_id": {"any_": [deployment]},
                 "expected_start_time": {
-                    "after_": (nominal - EXACTLY).isoformat(),
-                    "before_": (nominal + EXACTLY).isoformat(),
+                    "after_": (since - EXACTLY).isoformat(),
+                    "before_": (until + EXACTLY).isoformat(),
                 },
             },
-            "limit": PAGE,
-        }
-        return cast("list[Json]", await self.call("POST", "/flow_runs/filter", body))
+            sort="ID_DESC",
+        )
 
     async def states(self, run: str) -> list[Json]:
         """The history of a run, in order of time."""
@@ -224,42 +118,62 @@ class Api:
         await self.call("PATCH", f"/flow_runs/{run}/labels", labels)
 
     async def update(self, run: str, **fields: Any) -> None:
-        """Change fields of a run; None reaches the server as null."""
+        """Change these fields of a run and no others; None reaches the server as null."""
         await self.call("PATCH", f"/flow_runs/{run}", fields)
 
     async def set_states(self, flow_runs: Json, state: Json) -> list[Json]:
-        """Propose one state to all runs that match; the result for each."""
+        """Propose one state to all runs that match; the result for each.
+
+        Args:
+            flow_runs: with ``id`` among what they have to match.
+            state: for all of them.
+        """
         body = {"flow_runs": flow_runs, "state": state, "limit": BATCH}
-        answer = await self.call("POST", "/flow_runs/bulk_set_state", body)
+        about = len(flow_runs["id"]["any_"])
+        answer = await self.call("POST", "/flow_runs/bulk_set_state", body, about=about)
         return cast("list[Json]", answer["results"])
 
-    async def create_run(self, deployment: str, run: Json) -> Json:
-        """A run of a deployment; the one that exists where its idempotency key does."""
-        path = f"/deployments/{deployment}/create_flow_run"
-        return cast("Json", await self.call("POST", path, run))
+    async def create_runs(self, deployment: str, runs: Sequence[Json]) -> list[Json]:
+        """Runs of a deployment, at most `CREATED_AT_ONCE`; the result for each, in order.
 
-    async def artifacts(self, key: str, count: int) -> list[Json]:
-        """The latest artifacts of that key, newest first."""
+        Where a run has the idempotency key of one that exists, that one is the result.
+        """
+        path = f"/deployments/{deployment}/create_flow_run/bulk"
+        answer = await self.call("POST", path, list(runs), about=len(runs))
+        return cast("list[Json]", answer["results"])
+
+    async def delete_scheduled(self, ids: Sequence[str]) -> set[str]:
+        """Delete those of the runs that have not begun to start; their ids."""
+        answers = await together(
+            self.call(
+                "POST",
+                "/flow_runs/bulk_delete",
+                {
+                    "flow_runs": {
+                        "id": {"any_": part},
+                        "state": {"type": {"any_": ["SCHEDULED"]}},
+                    },
+                    "limit": BATCH,
+                },
+                about=len(part),
+            )
+            for part in parts(ids, BATCH)
+        )
+        return {str(run) for answer in answers for run in answer["deleted"]}
+
+    async def events(self, name: str, resource: str, since: datetime) -> list[Json]:
+        """The latest events of that name about a resource; none where nobody keeps any."""
         body = {
-            "artifacts": {"key": {"any_": [key]}},
-            "limit": count,
-            "sort": "CREATED_DESC",
+            "filter": {
+                "event": {"name": [name]},
+                "resource": {"id": [resource]},
+                "occurred": {"since": since.isoformat()},
+            },
+            "limit": BATCH,
         }
-        return cast("list[Json]", await self.call("POST", "/artifacts/filter", body))
-
-    async def write_artifact(self, artifact: Json) -> None:
-        """A new version of an artifact."""
-        await self.call("POST", "/artifacts/", artifact)
-
-
-def _asked_pause(response: httpx.Response) -> float:
-    """How long the server asks to wait, within reason."""
-    try:
-        asked = float(response.headers.get("retry-after", 0))
-    except ValueError:
-        return 0.0
-    return min(asked, _LONGEST_PAUSE)
-
-
-def _parts(items: Sequence[str], size: int) -> list[list[str]]:
-    return [list(items[at : at + size]) for at in range(0, len(items), size)]
+        try:
+            return cast(
+                "list[Json]", (await self.call("POST", "/events/filter", body))["events"]
+            )
+        except httpx.HTTPStatusError:
+            return []

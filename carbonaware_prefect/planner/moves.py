@@ -16,13 +16,16 @@ from datetime import datetime, timedelta
 
 import httpx
 
-from carbonaware_prefect.planner.api import BATCH, Api, Json
+from carbonaware_prefect.planner.api import BATCH, Api
+from carbonaware_prefect.planner.calls import Json, parts, together
 from carbonaware_prefect.planner.upcoming import SAME, Upcoming, moment
 
-__all__ = ["Move", "carry_out", "scheduled"]
+__all__ = ["Move", "carry_out", "is_locked", "propose", "scheduled"]
 
 _TRIES = 4
 _PAUSE = 0.5
+# Batches under way: no state shall be long behind its labels.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,29 +71,29 @@ async def carry_out(
     groups: dict[tuple[datetime, str], list[Move]] = defaultdict(list)
     for move in moves:
         groups[move.start, move.message].append(move)
-    faults: dict[str, str] = {}
-    for group in groups.values():
-        for at in range(0, len(group), BATCH):
-            faults |= await _batch(api, group[at : at + BATCH], not_before)
-    return faults
+    gate = asyncio.Semaphore(_AT_ONCE)
+    done = await together(
+        _batch(api, batch, not_before, gate)
+        for group in groups.values()
+        for batch in parts(group, BATCH)
+    )
+    return {run: fault for faults in done for run, fault in faults.items()}
 
 
-async def _batch(api: Api, moves: Sequence[Move], not_before: timedelta) -> dict[str, str]:
-    faults = {
-        move.run.id: fault
-        for move in moves
-        if (fault := await _label(api, move)) is not None
-    }
-    left = [move for move in moves if move.run.id not in faults]
-    for attempt in range(_TRIES):
-        if not left:
-            break
-        if attempt:
-            await asyncio.sleep(_PAUSE * 2 ** (attempt - 1))
-        refused, left = await _propose(api, left, not_before)
-        faults |= refused
-    faults |= {move.run.id: _BUSY for move in left}
-    return await _without_done(api, moves, faults)
+async def _batch(
+    api: Api, moves: Sequence[Move], not_before: timedelta, gate: asyncio.Semaphore
+) -> dict[str, str]:
+    async with gate:
+        told = await together(_label(api, move) for move in moves)
+        faults = {
+            move.run.id: fault
+            for move, fault in zip(moves, told, strict=True)
+            if fault is not None
+        }
+        left = [move for move in moves if move.run.id not in faults]
+        if left:
+            faults |= await _to_their_slot(api, left, not_before)
+        return await _without_done(api, moves, faults)
 
 
 _BUSY = "the server's database was busy; the next pass tries again"
@@ -132,10 +135,10 @@ async def _label(api: Api, move: Move) -> str | None:
     return None
 
 
-async def _propose(
+async def _to_their_slot(
     api: Api, moves: Sequence[Move], not_before: timedelta
-) -> tuple[dict[str, str], list[Move]]:
-    """Propose the state once: what was in the way, and which to try again."""
+) -> dict[str, str]:
+    """Move runs that go to one start; what was in the way, by run."""
     starts = [move.run.start for move in moves]
     first = max(min(starts) - SAME, api.now() + not_before)
     matching = {
@@ -148,25 +151,48 @@ async def _propose(
     }
     state = scheduled(moves[0].start, moves[0].message)
     try:
-        answers = await api.set_states(matching, state)
+        results = await propose(api, matching, state)
     except httpx.HTTPError as error:
         # It may have been carried out or not; the next pass reads which.
-        return {move.run.id: f"no clear answer: {error!r}" for move in moves}, []
-    results = {answer["flow_run_id"]: answer for answer in answers}
-    faults: dict[str, str] = {}
-    again: list[Move] = []
+        return {move.run.id: f"no clear answer: {error!r}" for move in moves}
+    faults = {}
     for move in moves:
         result = results.get(move.run.id)
         if result is None:
             faults[move.run.id] = _GONE
+        elif is_locked(result):
+            faults[move.run.id] = _BUSY
         elif not _moved(result, move):
             reason = str((result.get("details") or {}).get("reason") or result["status"])
-            # A failure inside an answer that says 200, such as "database is locked".
-            if result["status"] == "ABORT" and "locked" in reason:
-                again.append(move)
-            else:
-                faults[move.run.id] = f"the server refused: {reason}"
-    return faults, again
+            faults[move.run.id] = f"the server refused: {reason}"
+    return faults
+
+
+async def propose(api: Api, matching: Json, state: Json) -> dict[str, Json]:
+    """Propose a state to all runs that match; the result for each, by run.
+
+    Runs whose turn it was not on a busy database are tried again, a few times.
+
+    Raises:
+        httpx.HTTPError: no clear answer; some may have the state.
+    """
+    results: dict[str, Json] = {}
+    left = list(matching["id"]["any_"])
+    for attempt in range(_TRIES):
+        if attempt:
+            await asyncio.sleep(_PAUSE * 2 ** (attempt - 1))
+        answers = await api.set_states(matching | {"id": {"any_": left}}, state)
+        results |= {answer["flow_run_id"]: answer for answer in answers}
+        left = [run for run in left if is_locked(results.get(run, {}))]
+        if not left:
+            break
+    return results
+
+
+def is_locked(result: Json) -> bool:
+    """Whether an answer of 200 has a failure of this kind in it: "database is locked"."""
+    reason = str((result.get("details") or {}).get("reason"))
+    return result.get("status") == "ABORT" and "locked" in reason
 
 
 def _moved(result: Json, move: Move) -> bool:

@@ -91,19 +91,20 @@ async def one_pass(
     await repairs.look(ledger)
     known = replace(
         world,
-        runs=tuple(run for run in world.runs if run.id not in repairs.started_already),
+        runs=tuple(run for run in world.runs if run.id not in repairs.not_to_plan),
     )
     limits = Limits(world.deployments, world.pools, own_zones=zones, own_pools=pools)
     outcomes, choices = await _decide(api, settings, known, limits, ahead)
     moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
     if not dry_run:
-        await repairs.write(moves, flow_run)
+        await repairs.write(moves)
         faults = await carry_out(api, moves, not_before=ahead)
         choices = [
             replace(c, outcome=replace(c.outcome, fault=faults.get(c.outcome.run)))
             for c in choices
         ]
-        await repairs.treat(flow_run)
+        await repairs.treat()
+        await repairs.tidy(flow_run)
     outcomes += [choice.outcome for choice in choices] + repairs.outcomes()
     return Report(
         at=world.now,

@@ -27,6 +27,8 @@ class Action(str, Enum):
     """It was moved and then crashed before its work began."""
     CANCEL = "cancel"
     """Its occurrence has another run already; a redeploy had made it anew."""
+    LOST = "lost"
+    """It went missing while it waited, and may not start any more by its policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,15 @@ from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.labels import PLANNER, Plan, planner_plan
 from carbonaware_prefect.planner.api import Json
 
-__all__ = ["PLANNER", "RESTORED", "SAME", "StartOwner", "Upcoming", "moment"]
+__all__ = [
+    "HIDDEN", "PLANNER", "RESTORED", "SAME",
+    "StartOwner", "Upcoming", "is_hidden", "moment", "read_upcoming", "stands_for",
+]  # fmt: skip
 
 RESTORED = "carbonaware.restored_from"
+HIDDEN = {"retry_type": "in_process"}
+"""The policy of a run that workers do not see."""
+_STANDS_FOR = "carbonaware "
 # A start survives the server's rounding, not more.
 SAME = timedelta(seconds=1)
 
@@ -54,6 +60,9 @@ class Upcoming:
         queue, pool: of its work, None where it has none.
         env: its own ``CARBONAWARE_*`` variables.
         labels: all that it carries.
+        auto_scheduled: whether Prefect deletes it when its deployment is changed.
+        hidden_for: the id of the lost run that it stands for, while no worker sees it;
+            else None.
     """
 
     id: str
@@ -72,6 +81,8 @@ class Upcoming:
     pool: str | None
     env: dict[str, Any]
     labels: Json
+    auto_scheduled: bool = True
+    hidden_for: str | None = None
 
     @property
     def restored_from(self) -> str | None:
@@ -98,7 +109,7 @@ def read_upcoming(run: Json) -> Upcoming | None:
     nominal = moment(expected)
     assert nominal is not None  # noqa: S101  expected is not None
     if RESTORED in labels and plan is not None:
-        # The outcome was made late; the occurrence's own time is on the labels.
+        # Older versions made it with its slot as its time; its own is on the labels.
         nominal = plan.nominal_start
     maker = run.get("created_by") or {}
     by_schedule = maker.get("type") == "SCHEDULE"
@@ -119,7 +130,28 @@ def read_upcoming(run: Json) -> Upcoming | None:
         pool=run.get("work_pool_name"),
         env=carbonaware_among(run.get("job_variables")),
         labels=labels,
+        auto_scheduled=bool(run.get("auto_scheduled")) and not run.get("run_count"),
+        hidden_for=_hidden_for(run),
     )
+
+
+def is_hidden(run: Json) -> bool:
+    """Whether no worker sees the run, though it is scheduled.
+
+    Workers pass over runs that are about to be retried in their own process.
+    """
+    return (run.get("empirical_policy") or {}).get("retry_type") == HIDDEN["retry_type"]
+
+
+def stands_for(lost: str) -> str:
+    """The idempotency key of a run that stands for a lost one."""
+    return f"{_STANDS_FOR}{lost}"
+
+
+def _hidden_for(run: Json) -> str | None:
+    key = str(run.get("idempotency_key") or "")
+    ours = key.startswith(_STANDS_FOR) and is_hidden(run)
+    return key.removeprefix(_STANDS_FOR) if ours else None
 
 
 def carbonaware_among(job_variables: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _DONE = {
     Action.PUT_BACK: ("put back", "to put back"),
     Action.MOVE_AGAIN: ("moved again", "to move again"),
     Action.CANCEL: ("cancelled", "to cancel"),
+    Action.LOST: ("lost", "lost"),
 }
 
 

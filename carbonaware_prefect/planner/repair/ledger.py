@@ -1,155 +1,51 @@
-"""The runs that wait elsewhere than at their nominal start, written down outside of them.
+"""The planner's memory: which runs wait elsewhere than at their nominal start, and why.
 
-A redeploy deletes the row of such a run, and with it all that was written on it. So
-before the planner moves a run it writes the run into an artifact, a table that people
-can read too. Each version lists all runs that still wait; what was settled since the
-last one is listed once. Readers take the newest mention of a run over the last versions,
-so two planners that write at once lose nothing of one another.
+Kept on the Prefect server, since a planner may live anywhere and die at any moment, and
+outside of the runs, since a redeploy deletes those. It is a log. Each write adds one small
+document with what is news, as an artifact under the key `KEY`; nobody changes a document
+that is there. A reader takes all of them, in one call, and the newest mention of each run
+holds. So planners that write at the same time lose nothing of one another, and one that
+dies between any two calls leaves either all or nothing of a document.
+
+When there are many documents, or much in them is out of date, somebody writes all that
+holds into one more and then deletes those that it stands for. Whoever dies in between
+leaves some mentions twice, which does no harm; so do two that do it at once. What was
+settled, and where a run was to be put before, is kept for an hour beyond that: a planner
+that has read the older documents may still be at work, and may write them out once more.
+
+Why not otherwise? Variables hold 5,000 characters. One artifact that is written over loses
+what another planner wrote at the same time. A table with all runs in each version, as
+before, grows with every pass. One document for each deployment takes 500 calls to read.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import UUID
 
-from carbonaware_prefect.planner.api import Api, Json
+from carbonaware_prefect.planner.api import Api
+from carbonaware_prefect.planner.calls import together
+from carbonaware_prefect.planner.repair import artifacts
+from carbonaware_prefect.planner.repair.documents import Mention, pack, unpack
+from carbonaware_prefect.planner.repair.entries import Entry
+from carbonaware_prefect.planner.repair.older import read_older
 from carbonaware_prefect.planner.upcoming import SAME, StartOwner, Upcoming, moment
 
-__all__ = [
-    "KEY",
-    "Entry",
-    "Ledger",
-    "digest_of",
-    "entry_for",
-    "origin_of",
-    "read_ledger",
-    "timetable_of",
-    "write_ledger",
-]
+__all__ = ["KEEP", "KEY", "Ledger", "read_ledger", "tidy", "write_ledger"]
 
-KEY = "carbon-aware-runs"
-_WAITING, _THEIRS, _SETTLED = "waiting", "a person's", "settled"
-_VERSIONS = 20
-# What is planned is done by then, if it is done.
-_CARRIED_OUT = timedelta(minutes=10)
+KEY = "carbon-aware-ledger"
+KEEP = timedelta(hours=1)
+"""How long a planner may take from reading the ledger to its last write."""
+_DESCRIPTION = (
+    "The memory of `carbonaware-prefect`, for programs: please leave it as it is. What "
+    "people want to know is in the artifact `carbon-aware-runs`."
+)
+# Of documents, before they are made one; and of mentions that are out of date.
+_MANY, _STALE = 16, 1000
 # Two clocks are taken for the same until they are so far apart.
 _CLOCKS_APART = timedelta(seconds=5)
-_DESCRIPTION = (
-    "Flow runs that `carbonaware-prefect` moved away from their nominal start. The planner "
-    "reads this table to put back what a redeploy deletes: please leave it as it is."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A run that was, or is about to be, moved.
-
-    Attributes:
-        run, name, deployment, schedule: as the server has them; the schedule's id.
-        origin: what tells its schedule and parameters from others, also when a redeploy
-            gives them new ids.
-        timetable: tells when its schedule starts runs from when others do.
-        beside: ids of all schedules that its deployment had.
-        nominal_start, start: UTC; where the run was, and where it was put.
-        moved_at: when that was planned, by the server's clock.
-        record: the labels that the run carries.
-        sentence: why it waits.
-        theirs: whether a person has changed its start since.
-        note: why it waits no longer, None while it does.
-    """
-
-    run: str
-    name: str
-    deployment: str
-    schedule: str | None
-    nominal_start: datetime
-    start: datetime
-    moved_at: datetime
-    origin: tuple[str, str] = ("", "")
-    timetable: str = ""
-    beside: tuple[str, ...] = ()
-    record: Json = field(default_factory=dict)
-    sentence: str = ""
-    theirs: bool = False
-    note: str | None = None
-
-    def settled(self, note: str) -> Entry:
-        """The same entry, for the last time."""
-        return replace(self, note=note)
-
-    def _state(self) -> str:
-        if self.note is not None:
-            return _SETTLED
-        return _THEIRS if self.theirs else _WAITING
-
-    def as_row(self, deployment_name: str) -> Json:
-        """The entry as a row of the table."""
-        return {
-            "run": self.name,
-            "deployment": deployment_name,
-            "nominal start": self.nominal_start.isoformat(),
-            "starts at": self.start.isoformat(),
-            "why": self.sentence,
-            "state": self._state(),
-            "note": self.note or "",
-            "planned at": self.moved_at.isoformat(),
-            "run id": self.run,
-            "deployment id": self.deployment,
-            "schedule id": self.schedule or "",
-            "origin": list(self.origin),
-            "timetable": self.timetable,
-            "schedules": list(self.beside),
-            "record": json.dumps(self.record),
-        }
-
-
-def digest_of(parameters: Json) -> str:
-    """What tells parameters from others without telling them: they may be secret."""
-    said = json.dumps(parameters, sort_keys=True, default=str)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
-
-
-def timetable_of(schedule: Json) -> str:
-    """The same for schedules that start runs at the same times; "" where nobody knows."""
-    return digest_of(schedule["schedule"]) if schedule.get("schedule") else ""
-
-
-def origin_of(run: Upcoming) -> tuple[str, str]:
-    """The name of a run's schedule, and a digest of its parameters."""
-    return run.schedule_name or "", digest_of(run.parameters)
-
-
-def entry_for(
-    run: Upcoming,
-    deployment: Json,
-    *,
-    start: datetime,
-    record: Json,
-    sentence: str,
-) -> Entry:
-    """The entry of a run of that deployment, put to ``start`` with these labels."""
-    planned = moment(record.get("carbonaware.decided_at"))
-    schedules = {str(each["id"]): each for each in deployment.get("schedules") or []}
-    return Entry(
-        run=run.id,
-        name=run.name,
-        deployment=run.deployment,
-        schedule=run.schedule,
-        nominal_start=run.nominal_start,
-        start=start,
-        moved_at=planned or run.created,
-        origin=origin_of(run),
-        timetable=timetable_of(schedules.get(str(run.schedule), {})),
-        beside=tuple(schedules),
-        record={k: v for k, v in record.items() if k.startswith("carbonaware.")},
-        sentence=sentence,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,113 +53,143 @@ class Ledger:
     """What was written down.
 
     Attributes:
-        waiting: the runs that wait, by id.
-        meant: where each run was to be put, and when that was planned, in all versions.
+        newest: the newest mention of each run, by its id.
+        mentions: all there are.
+        documents: ids of the artifacts that they are from.
+        crashes_until: crashes until then have been looked at; None where nobody has.
     """
 
-    waiting: Mapping[str, Entry] = field(default_factory=dict)
-    meant: Mapping[str, Sequence[tuple[datetime, datetime]]] = field(default_factory=dict)
+    newest: Mapping[str, Mention] = field(default_factory=dict)
+    mentions: Sequence[Mention] = ()
+    documents: Sequence[str] = ()
+    crashes_until: datetime | None = None
+    _meant: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        mentions: Iterable[Mention],
+        documents: Sequence[str] = (),
+        crashes_until: datetime | None = None,
+    ) -> Ledger:
+        """The ledger of these mentions, in any order."""
+        told = sorted(mentions, key=lambda mention: mention.written)
+        meant: dict[str, list[Entry]] = defaultdict(list)
+        for mention in told:
+            meant[mention.entry.run].append(mention.entry)
+        return cls(
+            newest={mention.entry.run: mention for mention in told},
+            mentions=told,
+            documents=documents,
+            crashes_until=crashes_until,
+            _meant=meant,
+        )
+
+    @property
+    def waiting(self) -> Mapping[str, Entry]:
+        """The runs that wait, by id."""
+        return {
+            run: mention.entry
+            for run, mention in self.newest.items()
+            if mention.entry.note is None
+        }
 
     def recognise(self, run: Upcoming) -> Upcoming:
-        """The same run, in the planner's start_owner where a person's turn out to be those.
+        """The same run, in the planner's hands where a person's turn out to be those.
 
         Of two planners that decide at once, one may write its labels on a run last and
         the other its state. The labels then tell of another start than the run's, and
         the state is newer than they are, as if a person had set it.
         """
+        if run.restored_from is not None and run.id in self.newest:
+            # The server knows no schedule of it.
+            known = self.newest[run.id].entry
+            run = replace(run, schedule=known.schedule, schedule_name=known.origin[0])
         if run.start_owner is not StartOwner.PERSON or run.set_at is None:
             return run
-        for start, planned in self.meant.get(run.id, ()):
-            in_time = -_CLOCKS_APART <= run.set_at - planned <= _CARRIED_OUT
-            if in_time and abs(run.start - start) <= SAME:
+        for entry in self._meant.get(run.id, ()):
+            in_time = -_CLOCKS_APART <= run.set_at - entry.moved_at <= KEEP
+            if in_time and abs(run.start - entry.start) <= SAME:
                 return replace(run, start_owner=StartOwner.UNFINISHED)
         return run
 
-    def differs(self, waiting: Mapping[str, Entry]) -> bool:
-        """Whether the table has to be written anew for these runs."""
-        now = {run: (each.start, each.theirs) for run, each in waiting.items()}
-        return now != {run: (e.start, e.theirs) for run, e in self.waiting.items()}
+    def news(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those of the entries that say something else than what is written down."""
+        # What was read from a table of an older version has yet to be written down.
+        known = self.newest if self.documents else {}
+        return [
+            entry
+            for entry in entries
+            if entry.run not in known or not entry.says_the_same(known[entry.run].entry)
+        ]
+
+    def with_news(self, news: Iterable[Entry], now: datetime) -> Ledger:
+        """The ledger after these were written down, as another reader finds it."""
+        told = {entry.run: Mention(entry, now) for entry in news}
+        return replace(
+            self, newest={**self.newest, **told}, documents=(*self.documents, "")
+        )
+
+    def holding(self, now: datetime) -> list[Mention]:
+        """The mentions that somebody may still need."""
+        holding: dict[tuple[str, datetime], Mention] = {}
+        for mention in self.mentions:
+            run, waits = mention.entry.run, mention.entry.note is None
+            holds = waits and self.newest[run] is mention
+            if holds or now - mention.written < KEEP:
+                holding[run, mention.written] = mention
+        return list(holding.values())
 
 
 async def read_ledger(api: Api) -> Ledger:
-    """The newest mention of each run in the last versions of the table; one call."""
-    entries: dict[str, Entry] = {}
-    meant: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for artifact in await api.artifacts(KEY, _VERSIONS):
-        for row in _rows(artifact.get("data")):
-            entry = _entry(row)
-            if entry is None:
-                continue
-            entries.setdefault(entry.run, entry)
-            meant[entry.run].append((entry.start, entry.moved_at))
-    return Ledger(
-        waiting={run: e for run, e in entries.items() if e.note is None}, meant=meant
-    )
+    """All that is written down; one call, and one more while there is nothing."""
+    documents: list[str] = []
+    mentions: list[Mention] = []
+    until: list[datetime] = []
+    for artifact in await artifacts.latest(api, KEY, artifacts.ALL):
+        made = moment(artifact["created"])
+        if made is None:
+            continue
+        told, crashes = unpack(artifact.get("data"), made)
+        documents.append(artifact["id"])
+        mentions += told
+        if crashes is not None:
+            until.append(crashes)
+    if not documents:
+        mentions = await read_older(api)
+    return Ledger.of(mentions, documents, max(until, default=None))
 
 
 async def write_ledger(
-    api: Api,
-    entries: Iterable[Entry],
-    names: Mapping[str, str],
-    flow_run: str | None = None,
+    api: Api, entries: Sequence[Entry], crashes_until: datetime | None = None
 ) -> None:
-    """A new version of the table; one call.
+    """One more document; one call.
 
     Args:
         api: the Prefect API.
-        entries: all that wait, and what was settled since the last version.
-        names: of the deployments, by id.
-        flow_run: the run of the planner's own flow, where it is one.
+        entries: that are news.
+        crashes_until: crashes until then have been looked at.
     """
-    rows = [entry.as_row(names.get(entry.deployment, "")) for entry in entries]
-    artifact: dict[str, Any] = {
-        "key": KEY,
-        "type": "table",
-        "description": _DESCRIPTION,
-        "data": json.dumps(sorted(rows, key=lambda row: str(row["starts at"]))),
-    }
-    if flow_run is not None:
-        artifact["flow_run_id"] = flow_run
-    await api.write_artifact(artifact)
+    data = pack([(entry, None) for entry in entries], crashes_until)
+    await artifacts.create(api, KEY, _DESCRIPTION, data)
 
 
-def _rows(data: Any) -> list[Json]:
-    """The table's rows; none where somebody else wrote something else there."""
-    try:
-        rows = json.loads(data) if isinstance(data, str) else data
-    except ValueError:
-        return []
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+async def tidy(api: Api, ledger: Ledger, now: datetime) -> None:
+    """Make one document of many, where it is time for that.
 
-
-def _entry(row: Json) -> Entry | None:
-    try:
-        nominal, start = moment(row["nominal start"]), moment(row["starts at"])
-        moved_at = moment(row["planned at"])
-        record = json.loads(row["record"])
-        if nominal is None or start is None or moved_at is None:
-            return None
-        return Entry(
-            # The server refuses a whole question for one id that is none.
-            run=str(UUID(row["run id"])),
-            name=str(row["run"]),
-            deployment=str(UUID(row["deployment id"])),
-            schedule=str(row["schedule id"]) or None,
-            nominal_start=nominal,
-            start=start,
-            moved_at=moved_at,
-            origin=_origin(row.get("origin")),
-            timetable=str(row.get("timetable", "")),
-            beside=tuple(map(str, row["schedules"])),
-            record=record if isinstance(record, dict) else {},
-            sentence=str(row["why"]),
-            theirs=row["state"] == _THEIRS,
-            note=str(row["note"]) if row["state"] == _SETTLED else None,
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _origin(told: Any) -> tuple[str, str]:
-    name, digest = told
-    return str(name), str(digest)
+    Args:
+        api: the Prefect API.
+        ledger: as it was read, so that nothing is deleted that was written since.
+        now: the present, by the server's clock.
+    """
+    waiting = len(ledger.waiting)
+    many = len(ledger.documents) > _MANY
+    if not many and len(ledger.mentions) - waiting <= max(_STALE, waiting):
+        return
+    holding = [(each.entry, each.written) for each in ledger.holding(now)]
+    if not many and len(holding) > len(ledger.mentions) / 2:
+        # Most of it is too young to be left out.
+        return
+    data = pack(holding, ledger.crashes_until)
+    await artifacts.create(api, KEY, _DESCRIPTION, data)
+    await together(artifacts.delete(api, each) for each in ledger.documents)

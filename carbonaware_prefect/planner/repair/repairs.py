@@ -1,41 +1,43 @@
-"""The planner as a repairs: what a redeploy deleted, what crashed, what came twice."""
+"""The planner's repairs: what a redeploy deleted, what crashed, what came twice.
+
+All that is done is written down first, and can be done again: a pass that is cut off in
+between leaves the rest to the next one.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import httpx
 
-from carbonaware_prefect.planner.api import EXACTLY, Api, Json
-from carbonaware_prefect.planner.moves import Move
-from carbonaware_prefect.planner.repair.crashes import Crash, find_crashes, move_again
-from carbonaware_prefect.planner.repair.ledger import (
-    Entry,
-    Ledger,
-    entry_for,
-    origin_of,
-    write_ledger,
-)
-from carbonaware_prefect.planner.repair.redeploys import deployment_of, judge, put_back
-from carbonaware_prefect.planner.report import Action, Outcome
-from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming, moment
+from carbonaware_prefect.planner.api import Api
+from carbonaware_prefect.planner.calls import Json, together
+from carbonaware_prefect.planner.moves import Move, propose
+from carbonaware_prefect.planner.repair import outcomes
+from carbonaware_prefect.planner.repair.compare import Comparison
+from carbonaware_prefect.planner.repair.crashes import Crash, move_again
+from carbonaware_prefect.planner.repair.entries import Entry, entry_for
+from carbonaware_prefect.planner.repair.ledger import Ledger, tidy, write_ledger
+from carbonaware_prefect.planner.repair.older import read_older
+from carbonaware_prefect.planner.repair.restore import put_back
+from carbonaware_prefect.planner.repair.table import publish
+from carbonaware_prefect.planner.report import Outcome
+from carbonaware_prefect.planner.upcoming import Upcoming
 
 __all__ = ["Repairs"]
 
-# A run that started before its nominal start is remembered until that has surely passed.
-_PASSED = timedelta(minutes=2)
-# What another planner has written down and not done after this, it will not do.
-_UNDER_WAY = timedelta(minutes=10)
-_OURS = {StartOwner.PLANNER, StartOwner.UNFINISHED}
-_AHEAD = _OURS | {StartOwner.SCHEDULE}
+_LOGGER = logging.getLogger("carbonaware_prefect.planner")
+# A crash that could not be mended is looked at once more.
+_BEFORE = timedelta(seconds=1)
 
 
 class Repairs:
     """Finds what went wrong with runs that were moved, and mends it.
 
-    `look` only reads; `write` and `treat` change things.
+    `look` only reads; `write`, `treat` and `tidy` change things.
 
     Args:
         api: the Prefect API.
@@ -53,260 +55,169 @@ class Repairs:
     ) -> None:
         self._api = api
         self._now = now
-        self._deployments = dict(deployments)
-        self._runs = {run.id: run for run in runs}
+        self._runs = runs
+        self._found = Comparison(api, now, deployments, runs)
+        self._read = Ledger()
         self._ledger = Ledger()
-        self._waiting: dict[str, Entry] = {}
-        self._settled: dict[str, Entry] = {}
-        self._lost: list[Entry] = []
-        self._undecided: list[Entry] = []
-        self._twice: list[tuple[Upcoming, Entry]] = []
-        self._crashes: list[Crash] = []
+        self._changed = False
         self._outcomes: list[Outcome] = []
 
     async def look(self, ledger: Ledger) -> None:
         """Compare what was written down with what is there."""
-        self._ledger = ledger
-        for run in self._runs.values():
-            if run.start_owner in _OURS and run.plan is not None:
-                known = ledger.waiting.get(run.id)
-                self._waiting[run.id] = entry_for(
-                    run,
-                    self._deployments[run.deployment],
-                    start=run.start,
-                    record=run.labels,
-                    sentence=known.sentence if known else "",
-                )
-        gone = [
-            entry
-            for entry in ledger.waiting.values()
-            if entry.run not in self._waiting
-            and not self._is_upcoming(entry)
-            and not self._may_be_remembered(entry)
-        ]
-        existing = {run["id"]: run for run in await self._api.runs([e.run for e in gone])}
-        for entry in gone:
-            await self._look_at(entry, existing.get(entry.run))
-        self._find_twice()
-        self._crashes = await find_crashes(self._api, self._now)
-
-    def _is_upcoming(self, entry: Entry) -> bool:
-        """Whether the run is there, but does not wait where it was put."""
-        run = self._runs.get(entry.run)
-        if run is None:
-            return False
-        if (
-            run.start_owner is StartOwner.SCHEDULE
-            and self._now - entry.moved_at < _UNDER_WAY
-        ):
-            # Another planner is about to move it.
-            self._waiting[entry.run] = entry
-        elif run.start_owner is not StartOwner.SCHEDULE and entry.nominal_start > self._now:
-            # Once it has started, a redeploy may make the same occurrence again.
-            theirs = entry.theirs or run.start_owner is StartOwner.PERSON
-            self._waiting[entry.run] = replace(entry, theirs=theirs)
-        else:
-            self._settle(entry, "its start is no more the planner's")
-        return True
-
-    def _may_be_remembered(self, entry: Entry) -> bool:
-        """Whether nobody needs to know if it started before its nominal start, or went."""
-        if entry.nominal_start <= self._now or self._twins(entry):
-            return False
-        self._waiting[entry.run] = entry
-        return True
-
-    async def _look_at(self, entry: Entry, run: Json | None) -> None:
-        """What became of a moved run that is not upcoming any more."""
-        if run is not None:
-            if entry.nominal_start + _PASSED > self._now:
-                # It has started early: a redeploy may make the same occurrence again.
-                self._waiting[entry.run] = entry
-            else:
-                self._settle(entry, f"it is {run.get('state_name')}")
-            return
-        if entry.nominal_start > self._now:
-            self._settle(entry, "deleted; what is still wanted is made anew")
-            return
-        # Read after the run was seen to be gone: one that was read before tells nothing of
-        # a redeploy in between, and the run would be taken for one that somebody deleted.
-        deployment = await deployment_of(self._api, entry)
-        verdict = judge(entry, deployment, self._now)
-        if deployment is None or not (verdict.restore or verdict.too_soon):
-            self._settle(entry, verdict.because)
-        elif await self._made_anew(entry):
-            self._settle(entry, "its occurrence was made anew")
-        else:
-            self._deployments[entry.deployment] = deployment
-            self._waiting[entry.run] = entry
-            (self._lost if verdict.restore else self._undecided).append(entry)
-
-    async def _made_anew(self, entry: Entry) -> bool:
-        """Whether its occurrence has a outcome that was made after the move."""
-        for run in await self._api.runs_at(entry.deployment, entry.nominal_start):
-            created = moment(run.get("created"))
-            if created is not None and created > entry.moved_at:
-                return True
-        return False
-
-    def _settle(self, entry: Entry, note: str) -> None:
-        self._settled[entry.run] = entry.settled(note)
-
-    def _find_twice(self) -> None:
-        """Upcoming runs whose occurrence has another run already, moved before its time."""
-        for entry in self._waiting.values():
-            if self._is_waiting(entry) or entry in (*self._lost, *self._undecided):
-                continue
-            if twins := self._twins(entry):
-                # Where two schedules agree on a time, the likest one, and only one.
-                run = max(twins, key=lambda twin: (_likeness(twin, entry), twin.id))
-                self._twice.append((run, entry))
-
-    def _is_waiting(self, entry: Entry) -> bool:
-        """Whether its run lies ahead as planned; then a redeploy would have deleted it."""
-        run = self._runs.get(entry.run)
-        return run is not None and run.start_owner in _AHEAD
-
-    def _twins(self, entry: Entry) -> list[Upcoming]:
-        taken = self.started_already
-        runs = [run for run in self._runs.values() if run.id not in taken]
-        return [run for run in runs if self._may_be_twin(run, entry)]
-
-    def _may_be_twin(self, run: Upcoming, entry: Entry) -> bool:
-        deployment = self._deployments.get(run.deployment) or {}
-        schedules = {each.get("id") for each in deployment.get("schedules") or []}
-        return (
-            run.deployment == entry.deployment
-            and abs(run.nominal_start - entry.nominal_start) <= EXACTLY
-            and run.start_owner is StartOwner.SCHEDULE
-            # As long as its schedule keeps its id, Prefect makes no occurrence twice.
-            and entry.schedule not in schedules
-        )
+        self._read = self._ledger = ledger
+        await self._found.look(ledger)
 
     @property
-    def started_already(self) -> set[str]:
-        """Ids of upcoming runs that must not start, because their occurrence has."""
-        return {run.id for run, _ in self._twice}
+    def not_to_plan(self) -> set[str]:
+        """Ids of upcoming runs that this pass cancels, deletes or shows to workers."""
+        hidden = {run.id for run in self._runs if run.hidden_for}
+        outdated = {entry.run for entry in self._found.outdated}
+        return {run.id for run, _ in self._found.twice} | hidden | outdated
 
-    async def write(self, moves: Iterable[Move], flow_run: str | None) -> None:
+    async def write(self, moves: Iterable[Move]) -> None:
         """Write down what waits now and what is about to be moved, if that is news."""
+        found = self._found
         for move in moves:
-            self._waiting[move.run.id] = entry_for(
+            entry = entry_for(
                 move.run,
-                self._deployments[move.run.deployment],
+                found.deployments[move.run.deployment],
                 start=move.start,
                 record=move.labels,
                 sentence=move.message,
             )
-        if self._settled or self._ledger.differs(self._waiting):
-            await self._write(flow_run)
+            found.wait_for(entry)
+        for entry in await self._of_crashes():
+            found.wait_for(entry)
+        # What is yet to be deleted is settled when it is.
+        later = {entry.run for entry in found.outdated}
+        settled = [each for each in found.settled.values() if each.run not in later]
+        await self._write([*found.waiting.values(), *settled])
 
-    async def _write(self, flow_run: str | None) -> None:
-        names = {key: str(each["name"]) for key, each in self._deployments.items()}
-        entries = [*self._waiting.values(), *self._settled.values()]
-        await write_ledger(self._api, entries, names, flow_run)
+    async def _of_crashes(self) -> list[Entry]:
+        crashes = [crash for crash in self._found.crashes.found if crash.start is not None]
+        known = self._found.deployments
+        unknown = {str(crash.run["deployment_id"]) for crash in crashes} - known.keys()
+        if unknown:
+            read = await self._api.deployments_with(sorted(unknown))
+            known |= {each["id"]: each for each in read}
+        entries = (
+            crash.entry(known[crash.run["deployment_id"]], self._now)
+            for crash in crashes
+            if crash.run["deployment_id"] in known
+        )
+        return [entry for entry in entries if entry is not None]
 
-    async def treat(self, flow_run: str | None) -> None:
+    async def _write(
+        self, entries: Iterable[Entry], crashes_until: datetime | None = None
+    ) -> None:
+        """Write down what of the entries is news."""
+        news = self._ledger.news(entries)
+        if news or crashes_until is not None:
+            await write_ledger(self._api, news, crashes_until)
+            self._ledger = self._ledger.with_news(news, self._now)
+            self._changed = True
+
+    async def treat(self) -> None:
         """Put back what a redeploy deleted, move again what crashed, cancel twins."""
-        for entry in self._lost:
-            await self._put_back(entry)
-        for run, entry in self._twice:
-            await self._cancel(run, entry)
-        for crash in self._crashes:
-            fault = await move_again(self._api, crash, self._now)
-            self._outcomes.append(self._crash_outcome(crash, fault))
-        if self._lost or self._twice:
-            await self._write(flow_run)
+        found = self._found
+        await self._delete_outdated()
+        restored = await put_back(self._api, found.losses.lost, self._now)
+        for loss in found.losses.lost:
+            done = restored[loss.entry.run]
+            if done.entry is not None:
+                found.settle(loss.entry.settled(f"put back as run {done.entry.run}"))
+                found.wait_for(done.entry)
+            self._outcomes.append(outcomes.put_back(loss, done.fault))
+        self._outcomes += outcomes.not_put_back(found.losses)
+        self._outcomes += await together(self._cancel(*each) for each in found.twice)
+        until = await self._move_again()
+        await self._write([*found.waiting.values(), *found.settled.values()], until)
 
-    async def _put_back(self, entry: Entry) -> None:
-        fault = None
-        try:
-            new = await put_back(
-                self._api, entry, self._deployments[entry.deployment], self._now
-            )
-        except httpx.HTTPError as error:
-            fault = f"could not be put back: {error}"
-        else:
-            del self._waiting[entry.run]
-            self._settle(entry, f"put back as run {new.run}")
-            self._waiting[new.run] = new
-            entry = new
-        self._outcomes.append(self._lost_outcome(entry, fault))
+    async def _delete_outdated(self) -> None:
+        """In Prefect's stead, which does not know that these runs are a schedule's."""
+        ids = {entry.run for entry in self._found.outdated}
+        unfinished = {run.id for run in self._runs if run.hidden_for in self._found.settled}
+        deleted = await self._api.delete_scheduled(sorted(ids | unfinished))
+        # The others have begun to start meanwhile.
+        kept = ids - deleted
+        losses = self._found.losses
+        losses.lost = [each for each in losses.lost if each.entry.run not in kept]
+        losses.told = [each for each in losses.told if each.run not in kept]
+        losses.too_late = [each for each in losses.too_late if each.run not in kept]
+        for run in kept:
+            self._found.settled.pop(run, None)
 
-    async def _cancel(self, run: Upcoming, entry: Entry) -> None:
+    async def _move_again(self) -> datetime | None:
+        """Move runs that crashed; until when the next pass need not look."""
+        crashes = self._found.crashes
+        faults = await together(self._move_one(crash) for crash in crashes.found)
+        until = crashes.until
+        for crash, fault in zip(crashes.found, faults, strict=True):
+            self._outcomes.append(outcomes.crashed(crash, self._found.deployments, fault))
+            if fault is not None and until is not None:
+                until = min(until, crash.at - _BEFORE)
+        return until
+
+    async def _move_one(self, crash: Crash) -> str | None:
+        if crash.start is None:
+            return None
+        return await move_again(self._api, crash, crash.start)
+
+    async def _cancel(self, run: Upcoming, entry: Entry) -> Outcome:
         message = (
             f"This occurrence has a run already, {entry.name!r}: that one left its nominal "
             "start before a redeploy made this one"
         )
         matching = {"id": {"any_": [run.id]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
-        fault = None
+        state = {"type": "CANCELLED", "name": "Cancelled", "message": message}
+        fault: str | None = None
         try:
-            state = {"type": "CANCELLED", "name": "Cancelled", "message": message}
-            results = await self._api.set_states(matching, state)
+            result = (await propose(self._api, matching, state)).get(run.id)
         except httpx.HTTPError as error:
             fault = f"could not be cancelled: {error}"
         else:
-            if any(result["status"] != "ACCEPT" for result in results):
+            if result is None:
+                fault = "it was not cancelled: it waits no longer"
+            elif result["status"] != "ACCEPT":
                 fault = "the server refused to cancel it"
         if fault is None:
-            # The outcome stays, so this schedule makes no other; nor is one looked for.
-            self._waiting[entry.run] = replace(entry, schedule=run.schedule)
-        self._outcomes.append(self._twin_outcome(run, message, fault))
+            # The run stays, so this schedule makes no other; nor is one looked for.
+            self._found.wait_for(replace(entry, schedule=run.schedule))
+        return outcomes.twice(run, self._found.deployments[run.deployment], message, fault)
 
     def outcomes(self) -> list[Outcome]:
         """What was mended; before `treat`, what would be."""
-        if self._outcomes:
-            return self._outcomes
-        lost = [self._lost_outcome(entry, None) for entry in self._lost]
-        because = "Its occurrence has a run already"
-        twice = [self._twin_outcome(run, because, None) for run, _ in self._twice]
-        return lost + twice + [self._crash_outcome(crash, None) for crash in self._crashes]
+        found = self._found
+        return self._outcomes or [
+            *(outcomes.put_back(loss, None) for loss in found.losses.lost),
+            *outcomes.not_put_back(found.losses),
+            *(
+                outcomes.twice(run, found.deployments[run.deployment], outcomes.TWICE)
+                for run, _ in found.twice
+            ),
+            *(outcomes.crashed(each, found.deployments) for each in found.crashes.found),
+        ]
 
-    def _lost_outcome(self, entry: Entry, fault: str | None) -> Outcome:
-        return Outcome(
-            run=entry.run,
-            name=entry.name,
-            deployment=str(self._deployments[entry.deployment]["name"]),
-            nominal_start=entry.nominal_start,
-            start=max(entry.start, self._now),
-            action=Action.PUT_BACK,
-            reason="redeployed",
-            sentence="A redeploy deleted it while it waited for its slot",
-            fault=fault,
-        )
+    async def tidy(self, flow_run: str | None) -> None:
+        """Keep the ledger small, and show people what it says; the next pass tries again.
 
-    def _twin_outcome(self, run: Upcoming, sentence: str, fault: str | None) -> Outcome:
-        return Outcome(
-            run=run.id,
-            name=run.name,
-            deployment=str(self._deployments[run.deployment]["name"]),
-            nominal_start=run.nominal_start,
-            start=run.start,
-            action=Action.CANCEL,
-            reason="started_already",
-            sentence=sentence,
-            fault=fault,
-        )
+        Args:
+            flow_run: the run of the planner's own flow, where it is one.
+        """
+        found = self._found
+        try:
+            await tidy(self._api, self._read, self._now)
+            if not self._changed:
+                return
+            names = {key: str(each["name"]) for key, each in found.deployments.items()}
+            waits = found.waiting.values()
+            if await publish(self._api, waits, names, flow_run):
+                await self._learn_from_older()
+        except httpx.HTTPError as error:
+            _LOGGER.warning("the ledger could not be tidied: %r", error)
 
-    def _crash_outcome(self, crash: Crash, fault: str | None) -> Outcome:
-        known = self._deployments.get(crash.run["deployment_id"]) or {}
-        reason, until = "crashed_while_leaving", "its process could leave"
-        if crash.starting:
-            reason, until = "crashed_while_starting", "its work began"
-        return Outcome(
-            run=crash.run["id"],
-            name=crash.run["name"],
-            deployment=str(known.get("name", "")),
-            nominal_start=crash.plan.nominal_start,
-            start=max(crash.slot, self._now),
-            action=Action.MOVE_AGAIN,
-            reason=reason,
-            sentence=f"It was moved, and then marked Crashed before {until}",
-            fault=fault,
-        )
-
-
-def _likeness(run: Upcoming, entry: Entry) -> int:
-    """In how much a run agrees with what was written down: schedule, then parameters."""
-    name, digest = origin_of(run)
-    return 2 * (name == entry.origin[0]) + (digest == entry.origin[1])
+    async def _learn_from_older(self) -> None:
+        """Write down what only a planner of an older version knows."""
+        told = (mention.entry for mention in await read_older(self._api))
+        unknown = (entry for entry in told if entry.note is None)
+        await self._write(each for each in unknown if each.run not in self._ledger.newest)

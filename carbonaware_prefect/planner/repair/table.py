@@ -1,0 +1,81 @@
+"""The table of waiting runs, for people: the artifact `carbon-aware-runs` in the UI.
+
+One artifact, written over when something has changed. The planner reads nothing from it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from carbonaware_prefect.planner.api import Api
+from carbonaware_prefect.planner.calls import Json
+from carbonaware_prefect.planner.repair import artifacts
+from carbonaware_prefect.planner.repair.entries import Entry
+from carbonaware_prefect.planner.repair.older import TABLE, is_older
+
+__all__ = ["publish"]
+
+# More would make a page that nobody reads.
+_ROWS = 100
+# What a pass reads of the versions that older planners left, to delete them.
+_CLEARED_BYTES = 4 * 1024 * 1024
+
+
+async def publish(
+    api: Api,
+    entries: Iterable[Entry],
+    names: Mapping[str, str],
+    flow_run: str | None = None,
+) -> bool:
+    """Write the table anew, and clear some of what older versions left.
+
+    Args:
+        api: the Prefect API.
+        entries: of the runs that wait.
+        names: of the deployments, by id.
+        flow_run: the run of the planner's own flow, where it is one.
+
+    Returns:
+        Whether a planner of an older version has written since the last time.
+    """
+    waiting = sorted(entries, key=lambda entry: (entry.start, entry.name))
+    rows = [
+        {
+            "run": entry.name,
+            "deployment": names.get(entry.deployment, ""),
+            "nominal start": f"{entry.nominal_start:%Y-%m-%d %H:%M} UTC",
+            "starts at": f"{entry.start:%Y-%m-%d %H:%M} UTC",
+            "why": entry.sentence,
+        }
+        for entry in waiting[:_ROWS]
+    ]
+    described, data = _describe(len(waiting)), json.dumps(rows)
+    there = await artifacts.latest(api, TABLE, 2)
+    older = bool(there) and is_older(there[0])
+    if there and not older:
+        await artifacts.write_over(api, there[0]["id"], described, data)
+        left = there[1:]
+    else:
+        await artifacts.create(
+            api, TABLE, described, data, type="table", flow_run_id=flow_run
+        )
+        left = there
+    if left and not older:
+        await _clear(api, left[0])
+    return older
+
+
+def _describe(count: int) -> str:
+    shown = f"; the next {_ROWS} of {count}" if count > _ROWS else ""
+    return f"Flow runs that `carbonaware-prefect` moved from their nominal start{shown}."
+
+
+async def _clear(api: Api, artifact: Json) -> None:
+    """Delete versions beside the newest, as many as a pass has time to read."""
+    read = 0
+    left = [artifact]
+    while left and read < _CLEARED_BYTES:
+        read += len(str(left[0].get("data")))
+        await artifacts.delete(api, left[0]["id"])
+        left = await artifacts.latest(api, TABLE, 1, offset=1)

@@ -15,6 +15,8 @@ from tests.prefect_server.server import Server, a_server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World, a_world
 
+# The first test waits for all of them.
+pytestmark = pytest.mark.timeout(900)
 _PAGE = {
     automation["name"]: automation
     for block in blocks("yaml")

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from prefect.settings import PREFECT_WORKER_PREFETCH_SECONDS
 
 from carbonaware_prefect.core import Interval, Reason
 from carbonaware_prefect.labels import labels_for
-from carbonaware_prefect.planner.api import Api, Json
+from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.decide import (
     Candidate,
     Choice,
@@ -30,14 +30,19 @@ from carbonaware_prefect.planner.order import Order
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
 from carbonaware_prefect.planner.repair.ledger import read_ledger
 from carbonaware_prefect.planner.repair.repairs import Repairs
-from carbonaware_prefect.planner.report import Action, Outcome, Report
+from carbonaware_prefect.planner.report import (
+    Action,
+    Outcome,
+    Report,
+    why_not_understood,
+)
 from carbonaware_prefect.planner.upcoming import (
     PLANNER,
     RESTORED,
     StartOwner,
     Upcoming,
-    read_upcoming,
 )
+from carbonaware_prefect.planner.world import World, read_world
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.fetch import Fetched
 
@@ -45,16 +50,6 @@ __all__ = ["one_pass"]
 
 # A worker submits what starts within its look-ahead; that and the way there.
 _MARGIN = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _World:
-    """What the server says at the beginning of a pass."""
-
-    now: datetime
-    deployments: Mapping[str, Json]
-    runs: tuple[Upcoming, ...]
-    pools: Mapping[str, Json]
 
 
 async def one_pass(
@@ -83,7 +78,7 @@ async def one_pass(
     begun, calls, api_seconds = clock.time(), api.calls, api.seconds
     zones = parse_limits(settings.zone_limit, "CARBONAWARE_ZONE_LIMIT")
     pools = parse_limits(settings.pool_limit, "CARBONAWARE_POOL_LIMIT")
-    world = await _read(api, settings)
+    world = await read_world(api, settings)
     ahead = timedelta(seconds=PREFECT_WORKER_PREFETCH_SECONDS.value()) + _MARGIN
     ledger = await read_ledger(api)
     world = replace(world, runs=tuple(ledger.recognise(run) for run in world.runs))
@@ -106,6 +101,7 @@ async def one_pass(
         await repairs.treat()
         await repairs.tidy(flow_run)
     outcomes += [choice.outcome for choice in choices] + repairs.outcomes()
+    outcomes += world.unreadable
     return Report(
         at=world.now,
         dry_run=dry_run,
@@ -119,21 +115,8 @@ async def one_pass(
     )
 
 
-async def _read(api: Api, settings: Settings) -> _World:
-    deployments = {each["id"]: each for each in await api.deployments()}
-    now = api.now()
-    found = await api.upcoming(now + settings.planner_horizon) if deployments else []
-    read = {run["id"]: read_upcoming(run) for run in found}
-    runs = tuple(
-        run for run in read.values() if run is not None and run.deployment in deployments
-    )
-    names = sorted({run.pool for run in runs if run.pool is not None})
-    pools = {pool["name"]: pool for pool in (await api.pools(names) if names else [])}
-    return _World(now=now, deployments=deployments, runs=runs, pools=pools)
-
-
 async def _decide(
-    api: Api, settings: Settings, world: _World, limits: Limits, ahead: timedelta
+    api: Api, settings: Settings, world: World, limits: Limits, ahead: timedelta
 ) -> tuple[list[Outcome], list[Choice]]:
     """Rows of the runs that are not ours to move, and a choice for each that is."""
     policies = RunPolicies(settings, world.deployments, world.pools, api.policy_block)
@@ -146,15 +129,16 @@ async def _decide(
         why = left_alone(run, terms.settings or settings, world.now)
         if why is None and terms.fault is not None:
             why = (Reason.INVALID_SETTING.value, f"Left alone: {terms.fault}")
+        need = None
+        if why is None:
+            try:
+                need = _need(run, terms, world, order)
+            except Exception as error:  # noqa: BLE001  the others are planned all the same
+                why = why_not_understood(error)
         if why is not None:
             outcomes.append(_outcome(run, world, Action.LEAVE, *why))
             occupied.append((run, terms))
-        elif terms.policy is not None and terms.settings is not None:
-            zone = schedule_zone(world.deployments[run.deployment], run.schedule)
-            overtake = terms.settings.policy_fields["overtake"]
-            neighbours = None if overtake else order.of(run)
-            request = terms.policy.bind(run.nominal_start, zone, neighbours=neighbours)
-            need = Need(request=request, settings=terms.settings, confined=terms.confined)
+        elif need is not None:
             needs.append((run, terms, need))
     found = await fetch_all(
         [need for _, _, need in needs], world.now, within=settings.planner_interval
@@ -180,9 +164,20 @@ async def _decide(
     return outcomes, chosen
 
 
+def _need(run: Upcoming, terms: RunPolicy, world: World, order: Order) -> Need | None:
+    """What a run that may be moved needs a forecast for."""
+    if terms.policy is None or terms.settings is None:
+        return None
+    zone = schedule_zone(world.deployments[run.deployment], run.schedule)
+    overtake = terms.settings.policy_fields["overtake"]
+    neighbours = None if overtake else order.of(run)
+    request = terms.policy.bind(run.nominal_start, zone, neighbours=neighbours)
+    return Need(request=request, settings=terms.settings, confined=terms.confined)
+
+
 async def _choose(
     api: Api,
-    world: _World,
+    world: World,
     limits: Limits,
     candidates: list[Candidate],
     occupied: list[tuple[Upcoming, RunPolicy]],
@@ -223,9 +218,7 @@ def _occupied(
     return taken
 
 
-def _without_forecast(
-    run: Upcoming, world: _World, need: Need, fetched: Fetched
-) -> Outcome:
+def _without_forecast(run: Upcoming, world: World, need: Need, fetched: Fetched) -> Outcome:
     decision = decline(fetched, need.request, world.now)
     if run.start_owner is not StartOwner.SCHEDULE:
         # It was placed by an earlier forecast; that is better than none.
@@ -251,7 +244,7 @@ def _move(choice: Choice, now: datetime) -> Move | None:
 
 
 def _outcome(
-    run: Upcoming, world: _World, action: Action, reason: str, sentence: str
+    run: Upcoming, world: World, action: Action, reason: str, sentence: str
 ) -> Outcome:
     return Outcome(
         run=run.id,

@@ -9,7 +9,7 @@ from typing import Any
 
 from carbonaware_prefect.core import Decision
 
-__all__ = ["Action", "Outcome", "Report"]
+__all__ = ["Action", "Outcome", "Report", "not_understood", "why_not_understood"]
 
 
 class Action(str, Enum):
@@ -77,6 +77,30 @@ class Outcome:
             "signal": None if decision is None else decision.signal,
             "fault": self.fault,
         }
+
+
+def why_not_understood(error: Exception) -> tuple[str, str]:
+    """Code and sentence for a run whose data make no sense to the planner.
+
+    The error's own words are left out: they may quote anything.
+    """
+    kind = type(error).__name__
+    return "not_understood", f"Left alone: what is stored of it makes no sense ({kind})"
+
+
+def not_understood(run: Any, deployment: str, now: datetime, error: Exception) -> Outcome:
+    """The outcome of a run that could not even be read."""
+    code, sentence = why_not_understood(error)
+    return Outcome(
+        run=str(run.get("id")),
+        name=str(run.get("name")),
+        deployment=deployment,
+        nominal_start=now,
+        start=now,
+        action=Action.LEAVE,
+        reason=code,
+        sentence=sentence,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

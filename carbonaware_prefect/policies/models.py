@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
@@ -19,8 +19,11 @@ def _setting(field: PolicyField) -> tuple[Any, Any]:
 
 def _of_block(field: PolicyField) -> tuple[Any, Any]:
     """Numbers and durations as such; all else is kept in the words of the settings."""
-    kept = isinstance(field.default, (timedelta, float, int))
-    kind, default = (type(field.default), field.default) if kept else (str | None, None)
+    base: Any = get_args(field.kind)[0] if get_args(field.kind) else field.kind
+    if base not in {timedelta, float, int, bool}:
+        kind, default = str | None, None
+    else:
+        kind, default = (base if field.default is not None else base | None), field.default
     doc = field.doc.replace("`", "")
     return kind, Field(default=default, description=f"{doc[0].upper()}{doc[1:]}.")
 

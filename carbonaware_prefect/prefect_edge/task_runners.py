@@ -27,7 +27,8 @@ __all__ = [
 _POOL_FUTURE: type | None = getattr(task_runners, "_ChainedFuture", None)
 # Dask is optional, so its runner is known by where it comes from.
 _DASK_RUNNERS = "prefect_dask.task_runners"
-_DASK_SECONDS = 2.0
+# For an answer of a cluster; on a busy machine it takes its time.
+_DASK_SECONDS = 10.0
 
 
 def started_runners() -> list[Any]:

@@ -75,7 +75,9 @@ class Server:
         self._clock: WallClock | None = None
         if isinstance(start, datetime):
             self._clock = WallClock(self.data / "clock", start)
-        self.client = httpx.Client(base_url=self.api, timeout=60)
+        # A busy test may come back to an open connection just as the server closes it.
+        unshared = httpx.Limits(max_keepalive_connections=0)
+        self.client = httpx.Client(base_url=self.api, timeout=60, limits=unshared)
         home.mkdir(parents=True, exist_ok=True)
 
     @property

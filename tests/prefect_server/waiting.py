@@ -10,7 +10,7 @@ from typing import TypeVar
 __all__ = ["PATIENCE", "eventually", "now"]
 
 # Seconds that nothing here needs, also beside programs that take all cores.
-PATIENCE = 300.0
+PATIENCE = 600.0
 _SELDOM = 1.5
 T = TypeVar("T")
 

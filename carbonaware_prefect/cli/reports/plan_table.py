@@ -50,6 +50,7 @@ WORDS = {
     "started_already": "started already",
     "crashed_while_leaving": "crashed",
     "crashed_while_starting": "crashed",
+    "not_understood": "not understood",
 }
 """Reason codes in the words of people, 16 letters at most."""
 _MENDED_BY_A_PERSON = {"invalid_setting", "no_place"}

@@ -154,4 +154,6 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     become(Host(sys.argv[1]).next_job())
+    # Others import it too, and Python warns of what it executes a second time.
+    sys.modules.pop("prefect.engine", None)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from carbonaware_prefect.core import Forecast, Interval, Neighbours, Policy
+from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.labels import Plan
 from carbonaware_prefect.planner.decide import (
     Candidate,
@@ -115,6 +116,21 @@ def test_a_run_moves_to_its_cleanest_slot() -> None:
     assert choice.outcome.action is Action.MOVE
     assert choice.outcome.reason == "cleaner_slot"
     assert choice.outcome.as_document()["saving_percent"] == 66.7
+
+
+@pytest.mark.parametrize(("said", "moves"), [(None, False), (0.02, True), (0.2, False)])
+def test_a_forecast_s_own_least_saving_counts(said: float | None, moves: bool) -> None:
+    """Where nobody says one; a user's own wins."""
+    values = (300, 300, 300, 300, 270, 300, 300, 300, 300)
+    forecast = Forecast.from_points(
+        [(NOW + i * HOUR, value) for i, value in enumerate(values)],
+        end=NOW + len(values) * HOUR,
+        zone="DE",
+        basis=Basis("typical days", 0.15),
+    )
+    (choice,) = choose(candidate(upcoming(), forecast, minimum_saving=said))
+
+    assert (choice.start is not None) == moves
 
 
 @pytest.mark.parametrize(

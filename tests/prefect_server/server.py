@@ -121,6 +121,8 @@ class Server:
                 # No test looks for a cloud or writes to the cache of its user.
                 "CARBONAWARE_DETECT": "0",
                 "CARBONAWARE_CACHE_DIR": str(self.home / "forecasts"),
+                # Below it lie the forecasts that the deployments of tests name.
+                "CARBONAWARE_FORECAST_FOLDER": tempfile.gettempdir(),
                 "DO_NOT_TRACK": "1",
                 "PYTHONUNBUFFERED": "1",
             }

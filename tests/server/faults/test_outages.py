@@ -90,7 +90,7 @@ _CALLS = [
     rb"POST /api/artifacts/ ",
     rb"PATCH /api/flow_runs/\S+/labels ",
     rb"POST /api/flow_runs/bulk_set_state ",
-    rb"POST /api/deployments/\S+/create_flow_run ",
+    rb"POST /api/deployments/\S+/create_flow_run/bulk ",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from typing import Any
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -41,7 +42,13 @@ def plan_together(
         dry_run: look, and change nothing.
         settings: of the planners.
     """
-    own = Settings(detect=False, cache_dir="", **settings)
+    own = Settings(
+        detect=False,
+        cache_dir="",
+        # Below it lie the forecasts that the deployments of tests name.
+        forecast_folder=tempfile.gettempdir(),
+        **settings,
+    )
 
     async def one() -> Report:
         async with open_api() as opened:

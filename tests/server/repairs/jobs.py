@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -177,7 +178,8 @@ def plan(
         dry_run: look, and change nothing.
         kind: of the API that they call.
     """
-    own = Settings(detect=False, cache_dir="")
+    # The jobs' forecasts lie below that folder.
+    own = Settings(detect=False, cache_dir="", forecast_folder=tempfile.gettempdir())
 
     async def one() -> Report:
         async with open_api() as api:

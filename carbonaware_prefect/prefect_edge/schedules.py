@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from prefect.server.schemas.schedules import SCHEDULE_TYPES
 from pydantic import TypeAdapter
 
+from carbonaware_prefect.errors import CarbonAwareError
+
 __all__ = ["next_due"]
 
 T = TypeVar("T")
@@ -59,4 +61,4 @@ def _finished(coroutine: Coroutine[Any, Any, T]) -> T:
     finally:
         coroutine.close()
     msg = "a schedule waits for something; its dates are unknown"
-    raise RuntimeError(msg)
+    raise CarbonAwareError(msg)

@@ -57,7 +57,8 @@ def test_json() -> None:
         "intervals",
     }  # fmt: skip
     assert {*done.json["source"]} == {
-        "name", "title", "signal", "issued_at", "attribution", "licence", "url", "failed",
+        "name", "title", "signal", "issued_at", "age_seconds", "attribution", "licence",
+        "url", "notes", "failed",
     }  # fmt: skip
     starts = [interval["start"] for interval in done.json["intervals"]]
     assert starts == [f"{this_hour() + i * HOUR:%Y-%m-%dT%H:%M:%SZ}" for i in range(5)]
@@ -91,13 +92,13 @@ def test_a_gap_is_shown_as_one(tmp_path: Path) -> None:
 
 def test_a_file_says_its_own_place(tmp_path: Path) -> None:
     """Without a place of ours the zone is the file's, or none."""
-    file = forecast_file(tmp_path / "f.json", issued_at="2026-11-20T18:00Z")
+    file = forecast_file(tmp_path / "f.json", issued_at=f"{this_hour():%Y-%m-%dT%H:%MZ}")
     other = forecast_file(tmp_path / "g.json", zone=None, signal="marginal")
     ask = ("forecast", "--json", "--source")
     said, unsaid = command(*ask, f"file:{file}").json, command(*ask, f"file:{other}").json
 
     assert (said["zone"], said["place_said_by"]) == ("DE", "source")
-    assert said["source"]["issued_at"] == "2026-11-20T18:00:00Z"
+    assert said["source"]["issued_at"] == f"{this_hour():%Y-%m-%dT%H:%M:%SZ}"
     assert (unsaid["zone"], unsaid["source"]["signal"]) == (None, "marginal")
 
 

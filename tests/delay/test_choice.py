@@ -99,7 +99,7 @@ def test_bad_input_is_an_error_where_it_is_written(
 
 
 @pytest.mark.parametrize(
-    "place", [{"zone": "IS"}, {"provider": "aws", "region": "sa-east-1"}]
+    "place", [{"zone": "IS"}, {"provider": "aws", "region": "ap-east-1"}]
 )
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_typical_days_of_a_zone_that_has_none(

@@ -160,7 +160,7 @@ def test_labels_that_somebody_else_wrote_are_no_plan(damage: dict[str, Any]) -> 
 def test_incomplete_plan_means_start_now() -> None:
     """A plan without the slot's intensity is not carried out."""
     labels = decision_labels()
-    del labels["carbonaware.intensity_slot"]
+    del labels["carbonaware.intensity_slot"], labels["carbonaware.saving_percent"]
     plan = read_plan(labels, None)
 
     assert plan is not None

@@ -16,7 +16,13 @@ from tests.wheel.conftest import ROOT, build
 
 PACKAGE = "carbonaware_prefect"
 INFO = f"{PACKAGE}-{__version__}.dist-info"
-DATA = ("py.typed", "clouds/regions.csv", "sources/typical.json")
+DATA = (
+    "py.typed",
+    "clouds/regions.csv",
+    "sources/typical/typical.json",
+    "sources/typical/typical_odbl.json",
+    "sources/typical/country_mixes.csv",
+)
 
 
 def package_files() -> set[str]:
@@ -39,10 +45,14 @@ def test_wheel_is_the_package_and_its_licences(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
-    assert {name for name in names if not name.startswith(INFO)} == package_files()
+    # The licence of the database stands beside it.
+    assert {name for name in names if not name.startswith(INFO)} == package_files() | {
+        f"{PACKAGE}/sources/typical/ODbL-1.0.txt"
+    }
     assert {name for name in names if "/licenses/" in name} == {
         f"{INFO}/licenses/LICENSE",
         f"{INFO}/licenses/NOTICE",
+        f"{INFO}/licenses/LICENSES/ODbL-1.0.txt",
     }
 
 
@@ -53,7 +63,8 @@ def test_sdist_is_the_package_and_what_builds_it(sdist: Path) -> None:
         names = {name.removeprefix(top) for name in archive.getnames()}
 
     assert names - package_files() == {
-        ".gitignore", "LICENSE", "NOTICE", "PKG-INFO", "README.md", "pyproject.toml",
+        ".gitignore", "LICENSE", "LICENSES/ODbL-1.0.txt", "NOTICE", "PKG-INFO",
+        "README.md", "pyproject.toml",
     }  # fmt: skip
     assert package_files() <= names
 
@@ -88,8 +99,15 @@ def test_metadata_says_what_it_is(wheel: Path) -> None:
     said = metadata(wheel)
 
     assert (said["Name"], said["Version"]) == ("carbonaware-prefect", __version__)
-    assert (said["License-Expression"], said["Requires-Python"]) == ("Apache-2.0", ">=3.10")
-    assert said.get_all("License-File") == ["LICENSE", "NOTICE"]
+    assert (said["License-Expression"], said["Requires-Python"]) == (
+        "Apache-2.0 AND ODbL-1.0",
+        ">=3.10",
+    )
+    assert said.get_all("License-File") == [
+        "LICENSE",
+        "LICENSES/ODbL-1.0.txt",
+        "NOTICE",
+    ]
     assert said.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -166,7 +166,7 @@ def test_a_broken_file_says_which_line(
     [
         (b"", "is empty"),
         (b"\xff\xfe\x00", "is no UTF-8"),
-        (b"a,b\n1,2\n", "line 1"),
+        (b"a,b\n1,2\n", "has no header"),
         (b"start,intensity\n2023-01-01T00:00Z,1\n2023-01-01T01:00Z,x\n", "line 3"),
         (
             b"Datetime (UTC),Zone id,Price\n2023-01-01 00:00:00,GB,1\n",

@@ -22,7 +22,7 @@ PYTHONS ?= all
 # Lines and branches of the whole package that the tests run, in percent, rounded down.
 COVERED := 90
 
-.PHONY: demo test test-main test-all test-lowest test-pools test-pythons \
+.PHONY: demo test test-edge test-main test-all test-lowest test-pools test-pythons \
 	test-python test-wheel smoke-matrix lint bench bench-scale typical pins changelog \
 	dist clean lowest-run lowest-tests python-run python-tests $(GATES)
 .DEFAULT_GOAL := help
@@ -30,6 +30,7 @@ COVERED := 90
 help:
 	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
 	@echo "make test      the tests, on a real Prefect server, with coverage"
+	@echo "make test-edge  those that need no server"
 	@echo "make test-all  also those that need a container engine or PostgreSQL, and these:"
 	@echo "make test-lowest  some of them with the lowest versions that are allowed"
 	@echo "make test-pools  our examples against the schemas of the cloud pools' workers"
@@ -87,6 +88,10 @@ test test-main: $(STAMP)
 	$(BIN)/coverage report --include='carbonaware_prefect/core/*,carbonaware_prefect/errors.py' \
 		--fail-under=100
 	$(BIN)/coverage report --skip-covered --fail-under=$(COVERED)
+
+# What needs neither a Prefect server nor other infrastructure.
+test-edge: $(STAMP)
+	$(BIN)/pytest -m "not server and not infra" -n 2
 
 # One after the other: two at a time would slow one another beyond their time limits.
 test-all:

@@ -12,7 +12,7 @@ from carbonaware_prefect.cli.options import AsJson, ZoneOption
 
 __all__ = ["app"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     help="Show typical days, or learn your own.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -32,7 +32,7 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self.limit = 1.0
+        self.limit: float = 1.0
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._quickest: dict[str, float] = {}

@@ -27,7 +27,7 @@ class SlotMeans:
 
     def __init__(self, forecast: Forecast, duration: timedelta) -> None:
         length = to_length(duration)
-        self.unit = length * forecast.scale
+        self.unit: int = length * forecast.scale
         self._stretches = [
             _Starts(stretch, length)
             for stretch in forecast.stretches

@@ -57,13 +57,13 @@ class Comparison:
         self._now = now
         self._runs = {run.id: run for run in runs}
         self._twins = Twins(runs, deployments)
-        self.deployments = dict(deployments)
+        self.deployments: dict[str, Json] = dict(deployments)
         self.waiting: dict[str, Entry] = {}
         self.settled: dict[str, Entry] = {}
-        self.losses = Losses()
+        self.losses: Losses = Losses()
         self.outdated: list[Entry] = []
         self.twice: list[tuple[Upcoming, Entry]] = []
-        self.crashes = Crashes()
+        self.crashes: Crashes = Crashes()
 
     async def look(self, ledger: Ledger) -> None:
         """Make it.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import runpy
 import sys
+
+from sqlalchemy.pool import QueuePool
 
 from tests.clock.shared import VARIABLE
 
@@ -14,6 +17,14 @@ if __name__ == "__main__":
     # a connection waits for the one writer that there may be, so does the main thread, and
     # the writer for that: for the minute after which SQLite gives up.
     gc.disable()
+    # Those who take turns for the one connection to the database wait as long as it takes.
+    defaults = inspect.signature(QueuePool.__init__).parameters
+    assert defaults["timeout"].default == 30.0
+    QueuePool.__init__.__defaults__ = tuple(
+        600.0 if name == "timeout" else parameter.default
+        for name, parameter in defaults.items()
+        if parameter.default is not parameter.empty
+    )
     if VARIABLE in os.environ:
         from tests.clock import http_date
 

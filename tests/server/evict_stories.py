@@ -70,9 +70,9 @@ def slow_answer(told: Evicted) -> None:
 
     def act() -> bool:
         eventually(lambda: told.run.state() in _STARTING, what="it is started again")
-        old = told.engine()
         told.run.add_note("go on")
-        eventually(lambda: not told.lives(old), what="the old engine has ended")
+        # Written when it has seen that it must not move the run, or when it has moved it.
+        eventually(told.run.labels, what="the old engine has decided")
         return True
 
     trap = proxy.trap(_RETRY, "after", act)

@@ -106,12 +106,6 @@ class Evicted:
         """The process that executes the flow, or did so last."""
         return int(self.run.note("start", -1)["pid"])
 
-    def lives(self, pid: int) -> bool:
-        """Whether that process has not ended."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-        return False
-
     def supervisor(self) -> int:
         """The process that started that one."""
         parent = psutil.Process(self.engine()).parent()

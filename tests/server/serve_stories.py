@@ -111,7 +111,9 @@ def paused(story: Story) -> None:
     journal = story.folder / "by-schedule.jsonl"
     parameters = json.dumps({"dip_in": DIP_IN, "journal": str(journal)})
     served = story.serve(_HELD, "--parameters", parameters)
-    served.schedule(story.server.clock.now() + timedelta(seconds=3))
+    start = story.server.clock.now() + timedelta(minutes=30)
+    served.schedule(start)
+    story.server.clock.reach(start)
     by_hand = story.runs["by hand"] = served.run()
     row = eventually(partial(_started, served), what="the scheduled run starts")
     by_schedule = story.runs["by schedule"] = Run(story.server, row["id"], journal)
@@ -153,7 +155,8 @@ def lingering(story: Story) -> None:
     # So early that a busy machine, too, is in time to end them before they are looked for.
     served = story.serve(_HELD, PREFECT_WORKER_PREFETCH_SECONDS="60")
     for name in ("held", "interrupted"):
-        run = story.runs[name] = served.run(dip_in=DIP_IN / 2, held="leaving")
+        # After the nominal starts of the planner's runs.
+        run = story.runs[name] = served.run(dip_in=0.9 * DIP_IN, held="leaving")
         run.wait_for_note("leaving")
     os.kill(int(story.runs["interrupted"].note("start")["pid"]), signal.SIGINT)
 
@@ -164,12 +167,12 @@ def planned(story: Story) -> None:
     write_forecast(story.folder / "plan.csv", now, timedelta(seconds=DIP_IN))
     for name in ("kept", "anew"):
         story.served[name] = _to_be_planned(story, name)
-        story.served[name].schedule(now + _HOUR)
+        story.served[name].schedule(now + 2 * _HOUR)
     _plan(story)
     first = {name: served.first_row() for name, served in story.served.items()}
     story.seen |= {
         "moved": first,
-        "nominal": now + _HOUR,
+        "nominal": now + 2 * _HOUR,
         "slot": now + timedelta(seconds=DIP_IN),
     }
 

@@ -89,7 +89,7 @@ class Comparison:
         if missing:
             self.losses = await sort_out(self._api, missing, self._now)
             self._take(self.losses)
-        self._find_twice()
+        await self._find_twice()
         self.crashes = await find_crashes(self._api, self._now, ledger.crashes_until)
 
     def _entry_of(self, run: Upcoming, known: Entry | None) -> Entry:
@@ -172,18 +172,27 @@ class Comparison:
         self.settled[entry.run] = entry
         self.waiting.pop(entry.run, None)
 
-    def _find_twice(self) -> None:
+    async def _find_twice(self) -> None:
         """Upcoming runs whose occurrence has another run already, moved before its time."""
         gone = {e.run for e in self.losses.undecided}
         gone |= {loss.entry.run for loss in self.losses.lost}
-        for entry in self.waiting.values():
-            if entry.run in gone or self._is_waiting(entry):
-                continue
-            run = self._twins.take(entry)
-            if run is not None:
+        entries = [each for each in self.waiting.values() if each.run not in gone]
+        gone |= await self._deleted_meanwhile(entries)
+        for entry in entries:
+            if entry.run not in gone and (run := self._twins.take(entry)) is not None:
                 self.twice.append((run, entry))
 
+    async def _deleted_meanwhile(self, entries: Sequence[Entry]) -> set[str]:
+        """Those of the runs that waited when this pass read them, and are gone.
+
+        A redeploy deletes what lies ahead, and spares what is due and not yet taken by a
+        worker. Who has a twin and is still there was spared.
+        """
+        doubtful = {e.run for e in entries if self._is_waiting(e) and self._twins.of(e)}
+        there = {run["id"] for run in await self._api.runs(sorted(doubtful))}
+        return doubtful - there
+
     def _is_waiting(self, entry: Entry) -> bool:
-        """Whether its run lies ahead as planned; then a redeploy would have deleted it."""
+        """Whether its run waited as planned, or for its plan to be carried out."""
         run = self._runs.get(entry.run)
         return run is not None and run.start_owner in _AHEAD

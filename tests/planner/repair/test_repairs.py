@@ -15,7 +15,7 @@ from carbonaware_prefect.planner.repair.entries import Entry
 from carbonaware_prefect.planner.repair.ledger import Ledger
 from carbonaware_prefect.planner.repair.repairs import Repairs
 from carbonaware_prefect.planner.report import Action, Outcome
-from carbonaware_prefect.planner.upcoming import read_upcoming
+from carbonaware_prefect.planner.upcoming import StartOwner, Upcoming, read_upcoming
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 1, 10, 1, tzinfo=timezone.utc)
@@ -38,13 +38,19 @@ class Server:
 
     Args:
         results: what it answers to that.
+        there: the runs that it has.
     """
 
-    def __init__(self, results: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, results: list[dict[str, Any]], there: tuple[str, ...] = (RUN,)
+    ) -> None:
         self._results = results
+        self._there = there
 
     async def runs(self, ids: list[str]) -> list[dict[str, Any]]:
-        return [{"id": RUN, "state_name": "Completed"}]
+        return [
+            {"id": each, "state_name": "Completed"} for each in ids if each in self._there
+        ]
 
     async def crashed(self, since: datetime) -> list[dict[str, Any]]:
         return []
@@ -59,24 +65,30 @@ class Server:
         return None
 
 
-def cancel(results: list[dict[str, Any]]) -> Outcome:
-    """What is reported about the twin of a run that started early."""
-    twin = read_upcoming(
+def upcoming(run: str, start: datetime, **labels: str) -> Upcoming:
+    """A run that is due at the same time as the other."""
+    found = read_upcoming(
         {
-            "id": TWIN,
+            "id": run,
             "name": "sad-swan",
             "deployment_id": DEPLOYMENT,
             "created": NOW.isoformat(),
             "expected_start_time": DUE.isoformat(),
             "auto_scheduled": True,
-            "labels": {},
+            "labels": labels,
             "state": {
                 "name": "Scheduled",
-                "state_details": {"scheduled_time": DUE.isoformat()},
+                "state_details": {"scheduled_time": start.isoformat()},
             },
         }
     )
-    assert twin is not None
+    assert found is not None
+    return found
+
+
+def cancel(results: list[dict[str, Any]]) -> Outcome:
+    """What is reported about the twin of a run that started early."""
+    twin = upcoming(TWIN, DUE)
     api = cast("Api", Server(results))
     repairs = Repairs(api, NOW, {DEPLOYMENT: DEPLOYED}, [twin])
 
@@ -109,3 +121,27 @@ def test_cancelled_is_what_was_cancelled(
     outcome = cancel(results)
 
     assert (outcome.run, outcome.action, outcome.fault) == (TWIN, Action.CANCEL, fault)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_twin_of_a_run_that_is_due(there: bool) -> None:
+    """A redeploy spares what is due: that is looked up anew before its twin goes."""
+    start = STARTED_EARLY.start
+    plan = {
+        "nominal_start": DUE.isoformat(),
+        "slot_start": start.isoformat(),
+        "decided_at": STARTED_EARLY.moved_at.isoformat(),
+        "decided_by": "planner",
+        "reason": "cleaner_slot",
+    }
+    due = upcoming(RUN, start, **{f"carbonaware.{k}": v for k, v in plan.items()})
+    server = Server([], (RUN,) if there else ())
+    repairs = Repairs(
+        cast("Api", server), NOW, {DEPLOYMENT: DEPLOYED}, [due, upcoming(TWIN, DUE)]
+    )
+    ledger = Ledger.of([Mention(STARTED_EARLY, NOW)], ["document"])
+
+    asyncio.run(repairs.look(ledger))
+
+    assert due.start_owner is StartOwner.PLANNER
+    assert (TWIN in repairs.not_to_plan) is there

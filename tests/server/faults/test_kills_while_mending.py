@@ -54,7 +54,7 @@ class Broken:
         plan(world.server)
         clock.move_to(self.now)
         wait_until_done(world)
-        wait_for_crash(self.crashed.run())
+        wait_for_crash(self.crashed)
         self.lost.redeploy()
         self.twin.redeploy()
         clock.advance(_SETTLED)

@@ -134,7 +134,7 @@ class Fleet:
         for name in ("down", "unfinished"):
             assert self.cases[name].run().wait_until_put_back() == self.slot
         eventually(self.trap.sprung.is_set, what="the move is accepted")
-        wait_for_crash(self.cases["killed"].run())
+        wait_for_crash(self.cases["killed"])
 
     def _pass_later(self) -> None:
         """A pass when a crash of now is old enough to be looked at."""
@@ -147,7 +147,7 @@ class Fleet:
         self._pass_later()
         self.server.clock.move_to(self.slot)
         wait_until_done(self.world)
-        wait_for_crash(self.cases["fails"].run())
+        wait_for_crash(self.cases["fails"])
         self._pass_later()
         self.server.clock.advance(_SETTLED)
         wait_until_done(self.world)

@@ -89,7 +89,7 @@ def test_record_is_left_on_the_run(fleet: Fleet) -> None:
     assert set(labels) == {
         "nominal_start", "slot_start", "decided_at", "decided_by", "reason", "zone",
         "source", "signal", "intensity_nominal", "intensity_slot", "saving_percent",
-        "moves",
+        "moves", "allowed_starts",
     }  # fmt: skip
     assert labels["reason"] == "cleaner_slot"
     assert labels["decided_by"] == "task"

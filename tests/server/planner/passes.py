@@ -19,6 +19,9 @@ from tests.server.planner.occurrences import Occurrence
 
 __all__ = ["command", "plan", "plan_together", "row_of"]
 
+# Below it lie the forecasts that the deployments of tests name.
+_OFFERED = {"CARBONAWARE_FORECAST_FOLDER": tempfile.gettempdir()}
+
 
 def plan(server: Server, **options: Any) -> Report:
     """A pass, as ``carbonaware-prefect plan`` makes it; see `plan_together`."""
@@ -64,7 +67,7 @@ def plan_together(
 def command(server: Server, *arguments: str, **env: str) -> Done:
     """``carbonaware-prefect`` in this process, on this server."""
     with server.here(), temporary_settings({PREFECT_API_URL: server.api}):
-        return running.command(*arguments, env=env)
+        return running.command(*arguments, env=_OFFERED | env)
 
 
 def row_of(report: Report, occurrence: Occurrence) -> Outcome:

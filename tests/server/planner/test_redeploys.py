@@ -185,13 +185,15 @@ def test_what_was_put_back_carries_the_record(fleet: Fleet, name: str) -> None:
 def test_what_was_put_back_says_why(fleet: Fleet) -> None:
     """The state of a run that was put back tells where it waits, and that it was lost."""
     states = fleet.cases["deployed"].run().states()
-    # It may have been Late in between.
-    made, moved = [state for state in states if state["name"] == "Scheduled"]
+    # It may have been Late in between; of two planners at once the other may say the same.
+    made, *moved = [state for state in states if state["name"] == "Scheduled"]
 
     assert scheduled_for({"state": made}) == fleet.nominal
-    assert "Waiting for cleaner electricity" in moved["message"]
-    assert "a redeploy had deleted the waiting run" in moved["message"]
-    assert scheduled_for({"state": moved}) == fleet.slot
+    assert 1 <= len(moved) <= 2
+    for state in moved:
+        assert "Waiting for cleaner electricity" in state["message"]
+        assert "a redeploy had deleted the waiting run" in state["message"]
+        assert scheduled_for({"state": state}) == fleet.slot
 
 
 def test_a_pass_reports_what_it_put_back(fleet: Fleet) -> None:

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.prefect_server.server import Server
-from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
 
 _FLOW = """
@@ -94,18 +93,14 @@ class Project:
         return [schedule["schedule"] for schedule in self.read(deployment)["schedules"]]
 
     def starts(self, deployment: str) -> list[str]:
-        """When the server will start its runs, as soon as it has scheduled a few."""
-        wanted = {"deployments": {"id": {"any_": [self.read(deployment)["id"]]}}}
-
-        def look() -> list[dict[str, Any]]:
-            runs: list[dict[str, Any]] = self.server.call(
-                "POST",
-                "/flow_runs/filter",
-                json=wanted | {"sort": "EXPECTED_START_TIME_ASC"},
-            )
-            return runs if len(runs) > 1 else []
-
-        runs = eventually(look, what=f"runs of {deployment} are scheduled")
+        """When the server starts its next three runs."""
+        key = self.read(deployment)["id"]
+        self.server.call("POST", f"/deployments/{key}/schedule", json={"min_runs": 3})
+        wanted = {"deployments": {"id": {"any_": [key]}}}
+        runs = self.server.call(
+            "POST", "/flow_runs/filter", json=wanted | {"sort": "EXPECTED_START_TIME_ASC"}
+        )
+        assert len(runs) > 2
         return [str(run["expected_start_time"]) for run in runs]
 
 

@@ -63,6 +63,8 @@ def _start(world: World, now: datetime) -> dict[str, Run]:
 
 
 _MOVED = ["window_left", "second_delay", "hour_moved", *_SCHEDULED]
+# Of the delays that move their runs, where it is not the first one.
+_KEYS = {"second_delay": "call-2."}
 _AT_ONCE = ["window_passed", "deadline_passed", "brief_task", "decorated"]
 
 
@@ -84,7 +86,7 @@ def fleet(world: World) -> dict[str, Any]:
         runs[name].wait_for("Completed")
     runs["hour_in_process"].wait_for_note("start")
     clock.move_to(begun + 10 * _MINUTE)
-    slots = {name: runs[name].wait_until_put_back() for name in _MOVED}
+    slots = {name: runs[name].wait_until_put_back(_KEYS.get(name, "")) for name in _MOVED}
     for name in _SCHEDULED:
         path = f"/deployments/{world.deployments[name]}/pause_deployment"
         world.server.call("POST", path)

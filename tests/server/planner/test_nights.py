@@ -42,6 +42,7 @@ class Night:
         not_between: nominal start at 0:30, and 5:00, until when hours are kept free.
         cron: of the third.
         at_that_hour: nominal start in the hour that is changed, and the cleanest hour.
+            In spring there is no 2:30; Prefect starts it an hour later.
     """
 
     zone: str
@@ -115,7 +116,7 @@ _NIGHTS = {
         finish_by=("2026-03-08 03:30", "2026-03-08 08:00"),
         not_between=("2026-03-08 05:30", "2026-03-08 09:00"),
         cron="30 2 * * *",
-        at_that_hour=("2026-03-08 06:30", "2026-03-08 11:00"),
+        at_that_hour=("2026-03-08 07:30", "2026-03-08 11:00"),
     ),
     "Berlin, spring": Night(
         zone="Europe/Berlin",
@@ -123,7 +124,7 @@ _NIGHTS = {
         finish_by=("2026-03-28 21:30", "2026-03-29 02:00"),
         not_between=("2026-03-28 23:30", "2026-03-29 03:00"),
         cron="30 2 * * *",
-        at_that_hour=("2026-03-29 00:30", "2026-03-29 05:00"),
+        at_that_hour=("2026-03-29 01:30", "2026-03-29 05:00"),
     ),
     "Berlin, autumn": Night(
         zone="Europe/Berlin",

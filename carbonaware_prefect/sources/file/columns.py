@@ -37,6 +37,7 @@ _END = frozenset({
     "ende", "bis", "datum bis", "endzeit", "fin", "date fin", "date de fin", "jusqu a",
 })  # fmt: skip
 _ZONE = frozenset({"zone", "zone id", "zone key"})
+_ESTIMATED = frozenset({"data estimated", "estimated", "is estimated"})
 _UNIT = frozenset({"unit", "units", "einheit", "einheiten", "unite", "unites"})
 _VALUE = re.compile(r"intensit|co2|emissionsfaktor|emission factor|facteur d emission")
 _PLAIN = re.compile(r"forecast|prognose|vorhersage|prevision|value|wert|valeur")
@@ -44,6 +45,10 @@ _FORECAST = re.compile(r"forecast|predict|prognose|vorhersage|prevision|prevu")
 _NO_VALUE = re.compile(
     r"%|percent|prozent|pour ?cent|share|anteil|\bpart\b|index|rank|price|preis|prix"
 )
+# The names that exports of Electricity Maps have had for what they measure.
+_LIFECYCLE = re.compile(r"life[ -]?cycle|\blca\b")
+_DIRECT = re.compile(r"\bdirect\b")
+_OF_PRODUCTION = re.compile(r"\bproduction\b")
 _PER = re.compile(
     r"\b(?P<mass>mg|g|kg|t|lbs?)[ _]?(?:co2[ _-]?(?:equivalents?|eq|e|aq)?)?[ _]?"
     r"(?:/|per|pro|par)[ _]?(?P<energy>kwh|mwh|gwh)\b"
@@ -67,6 +72,8 @@ class Columns:
         clock, end, unit, zone: of these.
         factor: converts the intensity to gCO2/kWh, where no column ``unit`` says more.
         time_zone: what the header names for times without one.
+        estimated: of whether the value is an estimate.
+        boundary: ``lifecycle`` or ``direct`` where the intensity's name says so.
     """
 
     start: int
@@ -77,6 +84,8 @@ class Columns:
     zone: int | None = None
     factor: float = 1.0
     time_zone: tzinfo | None = None
+    estimated: int | None = None
+    boundary: str | None = None
 
 
 def find_columns(cells: Sequence[str], where: str) -> Columns | None:
@@ -108,6 +117,8 @@ def find_columns(cells: Sequence[str], where: str) -> Columns | None:
         zone=_first(bare, _ZONE),
         factor=factor_in(names[value], default=1.0) or 1.0,
         time_zone=time_zone_named(cells[start], where),
+        estimated=_first(bare, _ESTIMATED),
+        boundary=_boundary(names[value]),
     )
 
 
@@ -172,7 +183,21 @@ def _value_columns(names: Sequence[str], bare: Sequence[str]) -> list[int]:
     likely = [i for i in possible if _VALUE.search(names[i]) or _PER.search(names[i])]
     found = likely or [i for i in possible if _PLAIN.fullmatch(bare[i])]
     foreseen = [i for i in found if _FORECAST.search(names[i])]
-    return foreseen if len(foreseen) == 1 else found
+    return foreseen if len(foreseen) == 1 else _widest(names, found)
+
+
+def _widest(names: Sequence[str], found: Sequence[int]) -> list[int]:
+    """Of the same intensity by several boundaries: life cycle, consumption."""
+    lifecycle = [i for i in found if _LIFECYCLE.search(names[i])]
+    whole = [i for i in found if not _boundary(names[i])]
+    consumed = [i for i in whole if not _OF_PRODUCTION.search(names[i])]
+    return lifecycle or consumed or list(found)
+
+
+def _boundary(name: str) -> str | None:
+    if _LIFECYCLE.search(name):
+        return "lifecycle"
+    return "direct" if _DIRECT.search(name) else None
 
 
 def _may_be_value(name: str) -> bool:

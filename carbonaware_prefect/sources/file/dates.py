@@ -20,6 +20,7 @@ from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.errors import InvalidInputError
 from carbonaware_prefect.sources.file.faults import refusal
 from carbonaware_prefect.sources.file.numbers import Cell
+from carbonaware_prefect.sources.file.spelling import plain_time
 
 __all__ = ["ORDERS", "Times", "read_times"]
 
@@ -37,6 +38,7 @@ ORDERS = ("day/month", "month/day")
 """What a date may mean that does not begin with the year."""
 _DAY = timedelta(days=1)
 _NOON = 12
+_MIDNIGHT = 24
 _FORMS = "it must be a date and time such as 2026-11-21T00:00Z or 21.11.2026 01:00"
 
 
@@ -96,7 +98,7 @@ def read_times(
 
 
 def _take_apart(cell: Cell) -> _Written:
-    found = _PATTERN.fullmatch(cell.text.replace("\u00a0", " ").strip())
+    found = _PATTERN.fullmatch(plain_time(cell.text))
     if found is None:
         raise refusal(cell.where, f"has no time; {_FORMS}")
     part = found.groupdict()
@@ -132,18 +134,18 @@ def _moment(year: str, month: str, day: str, part: dict[str, str]) -> datetime |
         if not 1 <= hour <= _NOON:
             return None
         hour = hour % _NOON + (_NOON if half == "PM" else 0)
+    within = int(part["minute"]), int(part["second"] or 0), _micro(part["fraction"])
+    # The end of a day, by another name.
+    late = hour == _MIDNIGHT and not any(within)
     try:
-        return datetime(  # noqa: DTZ001  its zone comes later
-            int(year),
-            int(month),
-            int(day),
-            hour,
-            int(part["minute"]),
-            int(part["second"] or 0),
-            int((part["fraction"] or "").ljust(6, "0")[:6]),
-        )
-    except ValueError:
+        date = datetime(int(year), int(month), int(day), 0 if late else hour, *within)  # noqa: DTZ001  its zone comes later
+        return date + _DAY if late else date
+    except (ValueError, OverflowError):
         return None
+
+
+def _micro(fraction: str | None) -> int:
+    return int((fraction or "").ljust(6, "0")[:6])
 
 
 def _order(starts: Sequence[_Written], ends: Sequence[_Written]) -> str | None:

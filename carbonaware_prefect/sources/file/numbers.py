@@ -18,7 +18,11 @@ from carbonaware_prefect.sources.file.faults import refusal
 __all__ = ["Cell", "read_numbers"]
 
 # What people and programs write for "not known". Zero is never meant by them.
-_ABSENT = {"", "-", "\u2013", "\u2014", "n/a", "na", "#n/a", "#na", "#nv", "nan", "null"}
+_ABSENT = frozenset({
+    "", "-", "--", "---", "\u2013", "\u2014", "?", ".", "..", "...", "\u2026", "n/a",
+    "n.a.", "na", "n/d", "k.a.", "n.v.", "none", "nan", "null", "missing", "#n/a", "#na",
+    "#nv",
+})  # fmt: skip
 _BLANKS = str.maketrans(dict.fromkeys("\u00a0\u202f\u2009\u2007\u2019", " ") | {"'": " "})
 _NUMBER = re.compile(
     r"(?P<sign>[+-]?)(?P<digits>[\d., ]*\d[.,]?)(?P<power>e[+-]?\d+)?", re.ASCII

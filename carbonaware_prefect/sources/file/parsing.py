@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from carbonaware_prefect.core import Forecast, Signal
@@ -43,10 +43,16 @@ class Parsed:
     Attributes:
         forecast: what the text says.
         notes: sentences for a person.
+        points: what the forecast was made of; none of a saved answer.
+        boundary: ``lifecycle`` or ``direct`` where the text says so.
+        estimated: share of the values that are estimates by their own word.
     """
 
     forecast: Forecast
     notes: tuple[str, ...] = ()
+    points: tuple[Point, ...] = ()
+    boundary: str | None = None
+    estimated: float = 0.0
 
 
 def parse_forecast(
@@ -102,7 +108,8 @@ def parse(
     if text.lstrip()[0] not in "{[":
         table = read_table(text, name, zone=zone, clock=clock)
         forecast = _made(table.points, _Said(table.zone), name, zone)
-        return _parsed(forecast, notes, table.times)
+        parsed = _parsed(forecast, notes, table.times, table.points)
+        return replace(parsed, boundary=table.boundary, estimated=table.estimated)
     payload = _json(text, name)
     saved = None if read_answer is None else _saved(payload, zone, name, read_answer)
     if saved is not None:
@@ -112,7 +119,8 @@ def parse(
         return Parsed(forecast=saved.forecast, notes=(note,))
     found = read_document(payload, name, clock)
     said = _Said(found.zone, found.signal, found.issued_at, found.end)
-    return _parsed(_made(found.points, said, name, zone), notes, found.times)
+    forecast = _made(found.points, said, name, zone)
+    return _parsed(forecast, notes, found.times, found.points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +148,12 @@ def _made(points: Sequence[Point], said: _Said, name: str, zone: str | None) -> 
         raise refusal(name, "holds numbers or times that make no forecast") from None
 
 
-def _parsed(forecast: Forecast, notes: list[str], times: Times) -> Parsed:
+def _parsed(
+    forecast: Forecast, notes: list[str], times: Times, points: Sequence[Point]
+) -> Parsed:
     if times.order is not None:
         notes.append(f"Dates were read as {times.order}")
-    return Parsed(forecast=forecast, notes=tuple(notes))
+    return Parsed(forecast=forecast, notes=tuple(notes), points=tuple(points))
 
 
 def _check_zone(zone: str | None, name: str) -> None:

@@ -27,6 +27,7 @@ _SEPARATORS = (";", "\t", ",")
 _PREAMBLE = 20
 # Excel's own way to say which separator follows.
 _SAID = re.compile(r"\s*\"?sep=([;,\t])\"?\s*?\r?\n", re.IGNORECASE)
+_YES = frozenset({"true", "yes", "1"})
 _UNIT_AFTER = re.compile(r"(?<=\d)\s*[a-zA-Z].*")
 
 
@@ -38,11 +39,15 @@ class Table:
         points: of the zone, in the file's order.
         zone: what its column of zones says, None where there is no such column.
         times: as they were read.
+        boundary: ``lifecycle`` or ``direct`` where the header says so.
+        estimated: share of the values that are estimates by their own word.
     """
 
     points: list[Point]
     zone: str | None
     times: Times
+    boundary: str | None
+    estimated: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,13 @@ def read_table(
             rows, times.starts, times.ends, numbers, strict=True
         )
     ]
-    return Table(points=points, zone=found, times=times)
+    return Table(
+        points=points,
+        zone=found,
+        times=times,
+        boundary=columns.boundary,
+        estimated=_share_estimated(rows, columns, numbers),
+    )
 
 
 def _layout(text: str, name: str) -> tuple[str, Columns, int]:
@@ -141,6 +152,9 @@ def _rows(text: str, separator: str, header: int, name: str) -> Iterator[_Row]:
 
 def _zone_of(rows: Sequence[_Row], column: int, wanted: str | None, name: str) -> str:
     """The zone whose rows count."""
+    for row in rows:
+        if not row.cell(column):
+            raise refusal(row.where, "names no zone, though the table has a column of them")
     zones = {row.cell(column) for row in rows}
     if wanted in zones and wanted is not None:
         return wanted
@@ -149,6 +163,14 @@ def _zone_of(rows: Sequence[_Row], column: int, wanted: str | None, name: str) -
             name, "has rows of several zones, none of them the one that was asked for"
         )
     return next(iter(zones), "")
+
+
+def _share_estimated(
+    rows: Sequence[_Row], columns: Columns, numbers: Sequence[float | None]
+) -> float:
+    known = [row for row, number in zip(rows, numbers, strict=True) if number is not None]
+    marked = sum(row.cell(columns.estimated).lower() in _YES for row in known)
+    return marked / len(known) if known else 0.0
 
 
 def _start(row: _Row, columns: Columns) -> Cell:

@@ -23,8 +23,8 @@ _MARKS = (
 )
 
 
-def read_bytes(path: Path, name: str) -> bytes:
-    """What the file holds, if it is a regular file of reasonable size.
+def read_bytes(path: Path, name: str, *, largest: int = _LARGEST) -> bytes:
+    """What the file holds, if it is a regular file of at most so many bytes.
 
     Raises:
         ForecastFileError: (a ValueError) it is none.
@@ -35,7 +35,7 @@ def read_bytes(path: Path, name: str) -> bytes:
         if path.exists() and not path.is_file():
             raise refusal(name, "is no regular file but a directory or device; name a file")
         with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+            content = file.read(largest + 1)
     except ForecastFileError:
         raise
     except (OSError, RuntimeError, ValueError) as error:
@@ -43,8 +43,8 @@ def read_bytes(path: Path, name: str) -> bytes:
         raise refusal(
             name, f"cannot be read: {os.strerror(number)}; check path and permissions"
         ) from None
-    if len(content) > _LARGEST:
-        raise refusal(name, f"is larger than {_LARGEST // 10**6} MB; give fewer points")
+    if len(content) > largest:
+        raise refusal(name, f"is larger than {largest // 10**6} MB; give fewer points")
     return content
 
 

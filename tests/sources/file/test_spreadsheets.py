@@ -117,6 +117,51 @@ def test_exports(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("27.11.2026 12:00 Uhr", "27.11.2026 13:00Uhr"),
+        ("Fr 27.11.2026 12:00", "Fr. 27.11.2026 13:00"),
+        ("27-Nov-2026 12:00", "27-Nov-2026 13:00:00"),
+        ("27 November 2026 12:00", "27 nov. 2026 1:00 PM"),
+        ("Nov 27, 2026 12:00 PM", "November 27, 2026, 1:00 PM"),
+        ("27. Nov. 2026 12:00", "27. November 2026 13:00"),
+        ("Fri, 27 Nov 2026 11:00:00 GMT", "Fri, 27 Nov 2026 12:00:00 GMT"),
+        ("20261127T1200", "20261127T120000Z"),
+        ("202611271200", "20261127130000"),
+        ("2026. 11. 27. 12:00", "2026.11.27. 13:00"),
+        ("1795777200", "1795780800000"),
+        ("27.11.2026 12:00", "2026-11-27 13:00"),
+    ],
+)
+def test_spellings_of_a_time(first: str, second: str) -> None:
+    """Whatever can mean one time only is read as that, by the clock or with its offset."""
+    parsed = read(f"start;intensity\n{first};300,5\n{second};290\n")
+
+    assert pieces(parsed) == TWO
+
+
+def test_the_end_of_a_day() -> None:
+    """24:00 is midnight; one minute later is no time."""
+    text = "von;bis;intensity\n26.11.2026 23:00;26.11.2026 24:00;1\n"
+    assert pieces(read(text)) == [("26 22:00-23:00", 1.0)]
+    with pytest.raises(ForecastFileError, match=r"line 2, end .* calendar"):
+        read(text.replace("24:00", "24:01"))
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "27.11.2026", "12:00", "46353,5", "27 Foo 2026 12:00", "Foo 27, 2026 12:00",
+        "99999999999", "20261327T1200", "31-Feb-2026 12:00", "9999-12-31 24:00", "Uhr",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_refused(time: str) -> None:
+    """With the line; a date alone may be a whole day."""
+    with pytest.raises(ForecastFileError, match=r"line 2, start has .*such as 2026-11-21"):
+        read(f"start;intensity\n{time};1\n{time};2\n")
+
+
+@pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
         ("1.234,5", "300", [1234.5, 300]),
@@ -138,6 +183,18 @@ def test_numbers(first: str, second: str, expected: list[float]) -> None:
     """What is a decimal sign and what a thousands separator is settled by the column."""
     text = f"start;intensity\n2026-11-27T12:00Z;{first}\n2026-11-27T13:00Z;{second}\n"
     assert [grams for _, grams in read(text).forecast] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "mark", ["", "-", "--", "?", "n/a", "N.A.", "k.A.", "#NV", "NaN", "none", "\u2026"]
+)
+def test_what_stands_for_not_known(mark: str) -> None:
+    """It is a gap; a cell that says what it may not say is refused (`test_parsing`)."""
+    rows = "2026-11-27T12:00Z;1\n2026-11-27T13:00Z;{}\n2026-11-27T14:00Z;2\n"
+
+    found = pieces(read(f"start;intensity\n{rows.format(mark)}"))
+
+    assert found == [("27 12:00-13:00", 1.0), ("27 14:00-15:00", 2.0)]
 
 
 def test_units() -> None:
@@ -186,6 +243,7 @@ def test_what_may_mean_two_things_is_refused(lines: list[str], words: str | None
         ("Zeit (MEZ);intensity;zone", "line 1,.*UTC.1 or Europe/Berlin"),
         ("Datum;Beginn;intensity", "line 1,.*2 columns.*'start'"),
         ("start;intensity;zone", "several zones"),
+        ("start;intensity;remark;zone", "line 2, names no zone"),
     ],
 )
 def test_a_header_that_may_mean_two_things_is_refused(header: str, words: str) -> None:

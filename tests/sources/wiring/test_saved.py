@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -84,6 +85,81 @@ def test_the_location_of_an_sdk_may_be_a_zone_or_configured() -> None:
     assert read([entry | {"location": "somewhere"}], "DE").forecast.zone == "DE"
 
 
+def as_points(zone: str | None = None) -> list[dict[str, Any]]:
+    """The points of the answer of Electricity Maps, as other calls of it list them."""
+    named = {} if zone is None else {"zone": zone, "isEstimated": False}
+    return [{**named, **point} for point in EM["forecast"]]
+
+
+GB = cast("dict[str, Any]", case_of("gb_national").good())
+REGIONS = [
+    {
+        **{key: period[key] for key in ("from", "to")},
+        "regions": [
+            {"regionid": region, "intensity": {"forecast": region}} for region in (1, 13)
+        ],
+    }
+    for period in GB["data"]
+]
+
+
+@pytest.mark.parametrize(
+    ("payload", "zone"),
+    [
+        (EM, "DE"),
+        ([EM], "DE"),
+        ([{**EM, "zone": "FR"}, EM], "DE"),
+        ({"status": 200, "data": EM}, "DE"),
+        ({"result": {"body": [EM]}}, "DE"),
+        ({"forecast": EM["forecast"]}, "DE"),
+        ({"zone": "DE", "data": as_points("DE")}, "DE"),
+        ({"zone": "DE", "history": as_points("DE")}, "DE"),
+        (as_points("DE"), "DE"),
+        (as_points("DE"), None),
+        (as_points(), "DE"),
+        (as_points("FR") + as_points("DE"), "DE"),
+    ],
+)
+def test_wrapped_answers_of_electricity_maps(payload: object, zone: str | None) -> None:
+    """In envelopes and lists, and the lists that its other calls give."""
+    parsed = read(payload, zone)
+
+    assert values(parsed.forecast) == values(read(EM, "DE").forecast)
+    assert parsed.forecast.zone == "DE"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrap"),
+    [
+        ("gb_national", lambda answer: answer["data"]),
+        ("gb_national", lambda answer: {"response": answer}),
+        ("gb_regional", lambda answer: [answer]),
+        ("energy_charts", lambda answer: [answer]),
+        ("energy_charts", lambda answer: {"data": answer}),
+        ("watttime", lambda answer: {"content": answer}),
+        ("carbon_aware_sdk", lambda answer: answer[0]),
+        ("carbon_aware_sdk", lambda answer: {"forecasts": answer}),
+        ("carbonaware_scheduler", lambda answer: {"payload": answer}),
+    ],
+)
+def test_wrapped_answers_of_the_others(name: str, wrap: Callable[[Any], object]) -> None:
+    """They say what they say unwrapped."""
+    case = case_of(name)
+
+    wrapped = read(wrap(case.good()), case.zone).forecast
+
+    assert values(wrapped) == values(read(case.good(), case.zone).forecast)
+    assert wrapped.zone == case.zone
+
+
+def test_all_regions_of_great_britain_at_once() -> None:
+    """The one that is asked for counts."""
+    found = read({"data": REGIONS}, "GB-13").forecast
+
+    assert {grams for _, grams in found} == {13}
+    assert found.zone == "GB-13"
+
+
 def test_an_sdk_answer_of_several_locations() -> None:
     """The location in the zone that is asked for counts; without a zone none does."""
     entry = sdk_entry()
@@ -105,6 +181,13 @@ def test_an_sdk_answer_of_several_locations() -> None:
         ({**EM, "zone": "x!"}, None, "no key of a zone"),
         ({"options": [{"zone": {"region": "mars-1"}}]}, None, "not in the map"),
         ([{"location": "eastus"}], None, "needs one of the keys"),
+        ({"data": REGIONS}, "GB", "ask for one of GB-1 to GB-17"),
+        ([EM, {**EM, "zone": "FR"}], None, "several answers"),
+        ([EM, {**EM, "zone": "FR"}], "ES", "several answers"),
+        ([EM, {"a": 1}], "DE", "needs one of the keys"),
+        (as_points("FR") + as_points("DE"), "ES", "of several zones"),
+        ({"points": [], "data": EM}, "DE", "no points"),
+        ({"data": {"data": {"data": {"data": {"data": EM}}}}}, "DE", "no list 'points'"),
     ],
 )  # fmt: skip
 def test_an_answer_that_cannot_be_used(payload: object, zone: str, words: str) -> None:
@@ -113,12 +196,24 @@ def test_an_answer_that_cannot_be_used(payload: object, zone: str, words: str) -
         read(payload, zone)
 
 
+WRAPS: dict[str, Callable[[Any], object]] = {
+    "as it came": lambda answer: answer,
+    "in an envelope": lambda answer: {"data": answer},
+    "its list": lambda answer: (
+        next((each for each in answer.values() if isinstance(each, list)), answer)
+        if isinstance(answer, dict)
+        else answer
+    ),
+}
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_any_saved_json_is_read_or_refused(case: Case) -> None:
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_any_saved_json_is_read_or_refused(case: Case, wrap: str) -> None:
     """However it is damaged, an answer makes a forecast or a typed error."""
 
     @settings(
-        max_examples=200,
+        max_examples=100,
         deadline=None,
         derandomize=True,
         database=None,
@@ -127,7 +222,8 @@ def test_any_saved_json_is_read_or_refused(case: Case) -> None:
     @given(changes)
     def run(how: list[tuple[float, str, object]]) -> None:
         try:
-            forecast = read(changed(case.good(), how), case.zone).forecast
+            payload = WRAPS[wrap](changed(case.good(), how))
+            forecast = read(payload, case.zone).forecast
         except ForecastFileError:
             return
         assert forecast.source == "file"

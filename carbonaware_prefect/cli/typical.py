@@ -65,11 +65,11 @@ def learn(
     at once.
     """
     from carbonaware_prefect.cli.output import out, print_document
-    from carbonaware_prefect.cli.reports import typical
+    from carbonaware_prefect.cli.reports import learnt
     from carbonaware_prefect.settings import Settings
 
     with reported():
-        report = typical.learn(
+        report = learnt.learn(
             files,
             zone.strip(),
             time_zone=time_zone,
@@ -77,9 +77,9 @@ def learn(
             settings=Settings.read(),
         )
         if as_json:
-            print_document(typical.learnt_document(report))
+            print_document(learnt.learnt_document(report))
         else:
-            typical.show_learnt(report, out())
+            learnt.show_learnt(report, out())
 
 
 @app.command()
@@ -90,10 +90,10 @@ def show(*, zone: ZoneOption = None, as_json: AsJson = False) -> None:
     from carbonaware_prefect.settings import Settings
 
     with reported():
-        rows = typical.collect(Settings.read(), zone=zone)
+        shown = typical.collect(Settings.read(), zone=zone)
         if as_json:
-            print_document({"zones": [typical.row_document(row) for row in rows]})
+            print_document(typical.document(shown))
         elif zone is None:
-            typical.show_all(rows, out())
+            typical.show_all(shown, out())
         else:
-            typical.show_zone(rows, out())
+            typical.show_zone(shown.rows, out())

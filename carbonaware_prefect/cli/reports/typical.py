@@ -1,32 +1,32 @@
-"""What ``carbonaware-prefect typical`` finds out, and how it looks."""
+"""What ``carbonaware-prefect typical show`` finds out, and how it looks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from carbonaware_prefect.cli.output import new_table
-from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.errors import InvalidSettingError, NoForecastError
+from carbonaware_prefect.errors import (
+    ForecastFileError,
+    NoForecastError,
+)
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources.typical import Days, Kept, TypicalDays, TypicalTables, own
+from carbonaware_prefect.sources.typical import Days, Kept, TypicalDays, TypicalTables
 from carbonaware_prefect.sources.typical.sun import SunDays
-from carbonaware_prefect.sources.typical.tables import OWN, SUN, own_folder, parent_of
+from carbonaware_prefect.sources.typical.tables import OWN, SUN, parent_of
 from carbonaware_prefect.sources.typical.trial import WINDOWS
 
 __all__ = [
-    "LearntReport",
+    "Shown",
     "ShownDays",
     "collect",
-    "learn",
-    "learnt_document",
-    "row_document",
+    "days_document",
+    "document",
     "show_all",
-    "show_learnt",
+    "show_trial",
     "show_zone",
 ]
 
@@ -48,82 +48,21 @@ class ShownDays:
     part_of: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearntReport:
-    """A table that was learnt, and where it went.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was found.
 
     Attributes:
-        learnt: the table and its warnings.
-        path: the file.
-        used: whether the source `typical` looks there.
+        rows: of each zone that has typical days.
+        faults: what is wrong with tables of the user's that cannot be read.
     """
 
-    learnt: own.Learnt
-    path: Path
-    used: bool
+    rows: Sequence[ShownDays]
+    faults: Sequence[str] = ()
 
 
-def learn(
-    files: Sequence[Path],
-    zone: str,
-    *,
-    time_zone: str | None,
-    folder: Path | None,
-    settings: Settings,
-) -> LearntReport:
-    """Learn, try and write a table.
-
-    Raises:
-        CarbonAwareError: a file that is no history, too little data, no such zone or
-            clock, or a folder that cannot be written.
-    """
-    configured = own_folder(settings)
-    target = folder or configured
-    if target is None:
-        msg = "CARBONAWARE_TYPICAL_DIR is empty, so no table is read; name a folder: --out"
-        raise InvalidSettingError(msg)
-    learnt = own.learn(
-        files,
-        zone,
-        time_zone=time_zone,
-        tables=TypicalTables.of(settings),
-        today=utc_now().date(),
-    )
-    path = own.save(learnt.table, target)
-    used = configured is not None and target.resolve() == configured.resolve()
-    return LearntReport(learnt=learnt, path=path, used=used)
-
-
-def learnt_document(report: LearntReport) -> dict[str, object]:
-    """All of it, as JSON would have it."""
-    return {
-        **_document(report.learnt.table),
-        "path": str(report.path),
-        "used": report.used,
-        "warnings": list(report.learnt.warnings),
-    }
-
-
-def show_learnt(report: LearntReport, console: Console) -> None:
-    """What was learnt, what it is worth, where it is."""
-    table = report.learnt.table
-    years = ", ".join(map(str, table.years))
-    console.print(
-        Text(
-            f"Learnt typical days of {table.zone} ({table.time_zone}) from "
-            f"{table.hours:,} hours of {years}.",
-            style="bold",
-        )
-    )
-    _trial(table, console)
-    for warning in report.learnt.warnings:
-        console.print(Text(f"Warning: {warning}.", style="yellow"))
-    console.print(Text(f"Written to {report.path}", overflow="fold"))
-    if not report.used:
-        console.print(Text(f"To use it, set CARBONAWARE_TYPICAL_DIR={report.path.parent}"))
-
-
-def _trial(days: TypicalDays, console: Console) -> None:
+def show_trial(days: TypicalDays, console: Console) -> None:
+    """What a table kept on hours that it had not seen."""
     if not days.trial:
         return
     console.print(Text(f"Tried on hours that it had not seen: {days.held_out}."))
@@ -141,20 +80,32 @@ def _trial(days: TypicalDays, console: Console) -> None:
         )
 
 
-def collect(settings: Settings, *, zone: str | None = None) -> list[ShownDays]:
+def collect(settings: Settings, *, zone: str | None = None) -> Shown:
     """What answers for each zone, or for one.
 
     Raises:
         NoForecastError: (a LookupError) there are none for that zone.
-        ForecastFileError: (a ValueError) a table of the user's is broken.
+        ForecastFileError: (a ValueError) the user's table of that zone is broken.
     """
     tables = TypicalTables.of(settings)
-    zones = tables.zones() if zone is None else (zone.strip(),)
-    rows = [row for each in zones if (row := _row(tables, each)) is not None]
-    if zone is not None and not rows:
-        msg = f"no typical days of zone {zone!r}; see `carbonaware-prefect typical show`"
-        raise NoForecastError(msg)
-    return rows
+    if zone is not None:
+        row = _row(tables, zone.strip())
+        if row is None:
+            msg = (
+                f"no typical days of zone {zone!r}; see `carbonaware-prefect typical show`"
+            )
+            raise NoForecastError(msg)
+        return Shown([row])
+    rows, faults = [], []
+    for each in tables.zones():
+        try:
+            row = _row(tables, each)
+        except ForecastFileError as error:
+            faults.append(str(error))
+            continue
+        if row is not None:
+            rows.append(row)
+    return Shown(rows, faults)
 
 
 def _row(tables: TypicalTables, zone: str) -> ShownDays | None:
@@ -167,14 +118,15 @@ def _row(tables: TypicalTables, zone: str) -> ShownDays | None:
     return ShownDays(zone=zone, kind=kind, days=days, part_of=part_of)
 
 
-def row_document(row: ShownDays) -> dict[str, object]:
+def _row_document(row: ShownDays) -> dict[str, object]:
     """One zone, as JSON would have it."""
-    return {"zone": row.zone, "kind": row.kind, "part_of": row.part_of} | _document(
+    return {"zone": row.zone, "kind": row.kind, "part_of": row.part_of} | days_document(
         row.days
     )
 
 
-def _document(days: Days) -> dict[str, object]:
+def days_document(days: Days) -> dict[str, object]:
+    """Typical days, as JSON would have them."""
     return {
         "zone": days.zone,
         "name": days.name,
@@ -197,13 +149,19 @@ def _document(days: Days) -> dict[str, object]:
     }
 
 
-def show_all(rows: Sequence[ShownDays], console: Console) -> None:
-    """A line for each zone."""
+def document(shown: Shown) -> dict[str, object]:
+    """All of it, as JSON would have it."""
+    zones = [_row_document(row) for row in shown.rows]
+    return {"zones": zones, "faults": list(shown.faults)}
+
+
+def show_all(shown: Shown, console: Console) -> None:
+    """A line for each zone, and what is broken."""
     table = new_table(
         ("Zone", False), ("From", False), ("Years", False),
         ("Kept", True), ("Worse", True), ("Least", True),
     )  # fmt: skip
-    for row in rows:
+    for row in shown.rows:
         kept = row.days.trial.get(WINDOWS[-1])
         table.add_row(
             row.zone,
@@ -214,6 +172,8 @@ def show_all(rows: Sequence[ShownDays], console: Console) -> None:
         )
     console.print(table)
     console.print()
+    for fault in shown.faults:
+        console.print(Text(f"Warning: {fault}.", style="yellow"))
     console.print(
         Text(
             "Kept: share of the possible saving on hours that the table had not seen, for "
@@ -255,4 +215,4 @@ def show_zone(rows: Sequence[ShownDays], console: Console) -> None:
             console.print(Text(f"{shares}. Savings are percent of a modelled day."))
         else:
             console.print(Text(f"Factors: {days.boundary}; built {days.built}"))
-            _trial(days, console)
+            show_trial(days, console)

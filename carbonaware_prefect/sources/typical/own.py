@@ -6,11 +6,13 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, tzinfo
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from zoneinfo import ZoneInfo
 
 from carbonaware_prefect.errors import CarbonAwareError, InvalidSettingError
+from carbonaware_prefect.sources.file.parsing import ReadAnswer
 from carbonaware_prefect.sources.typical import table_file
 from carbonaware_prefect.sources.typical.clocks import time_zone_of
 from carbonaware_prefect.sources.typical.days import TypicalDays
@@ -31,10 +33,17 @@ _MOSTLY_ESTIMATED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """A table, and what a person should know before using it."""
+    """A table, and what a person should know before using it.
+
+    Attributes:
+        table: what was learnt.
+        warnings: why it may not be worth using.
+        notes: what was assumed in reading the files.
+    """
 
     table: TypicalDays
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def learn(
@@ -44,6 +53,8 @@ def learn(
     time_zone: str | None,
     tables: TypicalTables,
     today: date,
+    files_time_zone: tzinfo | None = None,
+    read_answer: ReadAnswer | None = None,
 ) -> Learnt:
     """Typical days from histories of one zone by one publisher.
 
@@ -53,6 +64,8 @@ def learn(
         time_zone: IANA name of the zone's clock; None to find it out.
         tables: typical days that may know it.
         today: the date to write on the table.
+        files_time_zone: of times in the files that name none; the zone's clock if None.
+        read_answer: reads the saved answer of a service.
 
     Raises:
         ForecastFileError: (a ValueError) a file that is no history; says where and why.
@@ -62,7 +75,12 @@ def learn(
         msg = f"--zone: {zone!r} is no key of a zone; write e.g. DE or US-CAL-CISO"
         raise InvalidSettingError(msg)
     clock = time_zone_of(zone, time_zone, tables)
-    history = read_histories(paths, zone)
+    history = read_histories(
+        paths,
+        zone,
+        time_zone=files_time_zone or ZoneInfo(clock),
+        read_answer=read_answer,
+    )
     grams = learn_grams([history.pieces], clock)
     trial = try_table([history.pieces], clock)
     table = TypicalDays(
@@ -80,7 +98,7 @@ def learn(
         held_out=trial.held_out,
         trial=trial.windows,
     )
-    return Learnt(table, tuple(_warnings(table, history.estimated)))
+    return Learnt(table, tuple(_warnings(table, history.estimated)), history.notes)
 
 
 def _warnings(table: TypicalDays, estimated: float) -> list[str]:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import csv
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -50,6 +53,97 @@ def test_the_portal_s_own_columns(tmp_path: Path, head: str) -> None:
         (START + HOUR, START + 2 * HOUR, 160),
         (START + 2 * HOUR, START + 3 * HOUR, 170),
     )
+
+
+LINES = [row(0, 150.5), row(1, ""), row(2, 170.5)]
+KNOWN = ((START, START + HOUR, 150.5), (START + 2 * HOUR, START + 3 * HOUR, 170.5))
+
+
+def resaved(separator: str, written: str, decimal: str = ".") -> str:
+    """The portal's file as a spreadsheet saves it."""
+    lines = [PORTAL, *LINES]
+    cells = [next(csv.reader([line])) for line in lines]
+    for line, hour in zip(cells[1:], (0, 1, 2), strict=True):
+        line[0] = f"{START + hour * HOUR:{written}}"
+        line[4:8] = [each.replace(".", decimal) for each in line[4:8]]
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator).writerows(cells)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        resaved(",", "%Y-%m-%d %H:%M:%S").encode("utf-16"),
+        resaved("\t", "%Y-%m-%d %H:%M").encode("utf-16-le"),
+        resaved(";", "%d.%m.%Y %H:%M", ",").encode("utf-8-sig"),
+        resaved(";", "%Y-%m-%d %H:%M:%S", ",").replace("\u2082", "2").encode("cp1252"),
+        ("sep=;\r\n" + resaved(";", "%Y-%m-%d %H:%M")).encode(),
+        ("\n" + resaved(",", "%Y-%m-%dT%H:%M:%S.000Z")).encode(),
+    ],
+)
+def test_the_portal_s_file_saved_by_a_spreadsheet(tmp_path: Path, content: bytes) -> None:
+    """Its separators, encodings, dates and decimal commas are read as in a forecast."""
+    path = tmp_path / "gb.csv"
+    path.write_bytes(content)
+
+    found = read_history(path, "GB")
+
+    assert (found.pieces, found.boundary) == (KNOWN, "lifecycle")
+
+
+@pytest.mark.parametrize(
+    ("columns", "boundary"),
+    [
+        ("carbon_intensity_direct_avg,carbon_intensity_avg", "as given"),
+        ("carbon_intensity_production_avg,carbon_intensity_avg", "as given"),
+        ("carbonIntensity (direct),carbonIntensity (lifecycle)", "lifecycle"),
+        ("CO2 intensity direct [g/kWh],CO2 intensity LCA [g/kWh]", "lifecycle"),
+    ],
+)
+def test_other_exports_with_two_intensities(
+    tmp_path: Path, columns: str, boundary: str
+) -> None:
+    """Of two boundaries the wider one counts, by the names of older exports too."""
+    path = tmp_path / "gb.csv"
+    path.write_text(
+        f"datetime,zone_id,{columns}\n"
+        "2023-01-01T00:00:00Z,GB,1,100\n2023-01-01T01:00:00Z,GB,2,90\n"
+    )
+
+    found = read_history(path, "GB")
+
+    assert [grams for _, _, grams in found.pieces] == [100, 90]
+    assert found.boundary == boundary
+
+
+def test_times_by_the_zone_s_clock(tmp_path: Path) -> None:
+    """A table of local times has a night of 25 hours, and says by which clock it was."""
+    path = tmp_path / "gb.csv"
+    clock = ["00:00", "01:00", "01:00", "02:00"]
+    rows = [f"29.10.2023 {each};{i}" for i, each in enumerate(clock)]
+    path.write_text("\n".join(["start;intensity", *rows]))
+
+    found = read_history(path, "GB", time_zone=ZoneInfo("Europe/London"))
+
+    first = datetime(2023, 10, 28, 23, tzinfo=UTC)
+    assert [start for start, _, _ in found.pieces] == [first + i * HOUR for i in range(4)]
+    assert "were read as Europe/London" in found.notes[0]
+    with pytest.raises(ForecastFileError, match=r"line 2, start names no time zone"):
+        read_history(path, "GB")
+
+
+def test_rows_of_other_zones(tmp_path: Path) -> None:
+    """A file of several zones is one of each."""
+    path = portal(
+        tmp_path / "all.csv",
+        row(0, 9, zone="FR"),
+        row(0, 1),
+        row(1, 2),
+        row(1, 9, zone="FR"),
+    )
+
+    assert [grams for _, _, grams in read_history(path, "GB").pieces] == [1, 2]
 
 
 def test_direct_values_where_there_are_no_others(tmp_path: Path) -> None:
@@ -130,22 +224,33 @@ def test_two_kinds_of_intensity_do_not_mix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([row(0, 1), row(1, "n/a")], r"line 3, has intensity 'n/a'; it must be a number"),
-        ([row(0, 1), row(1, "nan")], r"line 3, has intensity 'nan'"),
-        ([row(0, 1), row(1, "1_0")], r"line 3, has intensity '1_0'"),
-        ([row(0, 1), "2023-01-01"], r"line 3, has 1 fields, the header has 11"),
+        ([row(0, 1), row(1, "lots")], r"line 3, has no finite number of gCO2/kWh"),
+        ([row(0, 1), row(1, "inf")], r"line 3, has no finite number"),
+        ([row(0, 1), row(1, "1_0")], r"line 3, has no finite number"),
+        ([row(0, 1), row(1, -5)], r"line 3, has an intensity that is not from 0 to 10,000"),
+        ([row(0, 1), row(1, 90_000)], r"line 3, has an intensity that is not from 0"),
+        ([row(0, 1), "2023-01-01"], r"line 3, names no zone"),
+        ([row(0, 1), "2023-01-01,,,GB"], r"line 3, start has no time"),
         (
-            [row(0, 1), row(1, 2).replace("2023-01-01", "1.1.2023")],
-            r"line 3, has time '1.1.2023 01:00:00'; it must be ISO 8601",
+            [row(0, 1), row(1, 2).replace("2023-01-01", "the first")],
+            r"line 3, start has no time; it must be a date and time such as 2026-",
         ),
-        ([row(1, 1), row(0, 2)], r"line 3, names 2023-01-01 00:00 out of order"),
-        ([row(1, 1), row(1, 2)], r"line 3, names 2023-01-01 01:00 again"),
         (
-            [row(0, 1), row(1, 2, zone="FR")],
-            r"line 3, is of zone FR, asked was GB; give files of one zone",
+            [row(0, 1), row(1, 2).replace("2023-01-01", "0001-01-01")],
+            r"line 3, is out of order",
         ),
-        ([row(0, 1)], "has a single value"),
-        ([row(0, ""), row(1, "")], "has no values"),
+        (
+            [row(i, 1).replace("2023-01-01", "0001-01-01") for i in range(3)],
+            r"has a time in the year 1; give hours that were",
+        ),
+        ([row(1, 1), row(0, 2)], r"line 3, is out of order"),
+        ([row(1, 1), row(1, 2)], r"line 3, is duplicated"),
+        (
+            [row(0, 1, zone="FR"), row(1, 2, zone="FR")],
+            r"is of zone FR, asked was GB; give files of one zone",
+        ),
+        ([row(0, 1)], "line 2, is the only one"),
+        ([row(0, ""), row(1, "")], "has no points with an intensity"),
         ([row(0, 1), row(3, 2), row(6, 2)], "has a value for each 3:00:00"),
         ([row(0, 1), '"2023'], "is no CSV"),
     ],
@@ -165,12 +270,20 @@ def test_a_broken_file_says_which_line(
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00", "is no UTF-8"),
+        (b"\xff\xfe\x00", "is no text in UTF-8 or UTF-16"),
+        (b"PK\x03\x04", "is a workbook"),
+        (bytes(range(256)), "has no header|is no text"),
+        (b'{"points": [', "line 1, is no JSON"),
+        (
+            b"""{"zone": "GB", "signal": "marginal",
+            "end": "2023-01-01T01:00Z", "points": [["2023-01-01T00:00Z", 1]]}""",
+            "holds marginal intensities; typical days are of average ones",
+        ),
         (b"a,b\n1,2\n", "has no header"),
         (b"start,intensity\n2023-01-01T00:00Z,1\n2023-01-01T01:00Z,x\n", "line 3"),
         (
             b"Datetime (UTC),Zone id,Price\n2023-01-01 00:00:00,GB,1\n",
-            "line 1, has columns",
+            "has no header that names a start and an intensity",
         ),
     ],
 )
@@ -186,7 +299,7 @@ def test_a_file_that_is_no_history(tmp_path: Path, content: bytes, message: str)
 def test_no_file(tmp_path: Path) -> None:
     """A missing file and a folder are named."""
     for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(ForecastFileError, match=r"is no file; name a CSV or JSON file"):
+        with pytest.raises(ForecastFileError, match=r"cannot be read|is no regular file"):
             read_history(path, "GB")
 
 

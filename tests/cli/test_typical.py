@@ -192,6 +192,29 @@ def test_show_a_zone(zone: str, words: list[str]) -> None:
         assert word.lower() in told
 
 
+def test_a_damaged_table_spoils_no_other(tmp_path: Path) -> None:
+    """Where all are listed it is named with its fault; alone, it is the answer."""
+    (tmp_path / "GB.json").write_text('{"zones": {\n"GB": {"time_zone": [')
+    (tmp_path / "settings.json").write_text("{}")
+    here = {"CARBONAWARE_TYPICAL_DIR": str(tmp_path)}
+    fault = f"typical days {tmp_path}/GB.json: zone GB is no JSON"
+
+    shown = command("typical", "show", "--json", env=here)
+    zones = {row["zone"]: row for row in command("zones", "--json", env=here).json["zones"]}
+
+    assert shown.status == 0, shown.err
+    assert "DE" in {row["zone"] for row in shown.json["zones"]}
+    (told,) = shown.json["faults"]
+    assert fault in told
+    assert fault in zones["GB"]["typical"]["why_not"]
+    assert zones["DE"]["typical"] == {"kind": "odbl", "why_not": None}
+    plain = command("typical", "show", env=here | {"COLUMNS": "400"}).out
+    assert f"Warning: {fault}" in plain
+    for alone in (["typical", "show"], ["slot", "--window", "8h"]):
+        done = command(*alone, "--zone", "GB", env=here)
+        assert (done.status, fault in done.err.replace("\n", "")) == (1, True)
+
+
 def test_show_what_there_is_not() -> None:
     """A zone without typical days is said to have none."""
     done = command("typical", "show", "--zone", "CN")

@@ -111,6 +111,20 @@ def test_typical_days_of_a_zone_that_has_none(
 
 
 @pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+def test_a_zone_with_a_table_of_ones_own(
+    door: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is as good as a shipped one; what is wrong in it comes out when it is read."""
+    monkeypatch.setenv("CARBONAWARE_TYPICAL_DIR", str(tmp_path))
+    (tmp_path / "XX-NEW.json").write_text("damaged")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert door(zone="XX-NEW", source="typical")
+        assert door(zone="XX-NEW")
+
+
+@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
 def test_a_zone_that_nothing_here_knows(door: Callable[..., Any]) -> None:
     """A well-formed zone may be known to a source elsewhere, so it is a warning."""
     with pytest.warns(UserWarning, match="unknown zone 'DE-X'; nearest known: DE") as seen:

@@ -84,14 +84,15 @@ def collect(
         )
         if vendor is None or here:
             covering = tuple(entry for entry in catalogue if entry.covers(name))
-            found = tables.found(name)
+            why_not = tables.why_not(name)
+            found = tables.found(name) if why_not is None else None
             rows.append(
                 ZoneRow(
                     zone=name,
                     regions=here,
                     entries=covering,
                     typical=None if found is None else found[0],
-                    why_not=tables.why_not(name),
+                    why_not=why_not,
                 )
             )
     return ZonesReport(rows=tuple(rows), entries=tuple(catalogue))

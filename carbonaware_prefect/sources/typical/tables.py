@@ -8,6 +8,7 @@ days of a zone where the sun sets the rhythm. The file under the ODbL can be lef
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -41,6 +42,7 @@ OWN, ODBL, OPEN, SUN = "own", "odbl", "open", "sun"
 
 _FILES = {ODBL: "typical_odbl.json", OPEN: "typical.json"}
 _MIXES = "country_mixes.csv"
+_KEY = re.compile(r"[A-Z]{2}(-[A-Z0-9]+)*", re.ASCII)
 
 # Whose days stand for a part that has none: the country's share one mix closely enough.
 _PARENTS = {f"SE-SE{i}": "SE" for i in range(1, 5)}
@@ -110,8 +112,11 @@ class TypicalTables:
 
     def why_not(self, zone: str) -> str | None:
         """Why a zone has no typical days; None where it has some."""
-        if self.found(zone) is not None:
-            return None
+        try:
+            if self.found(zone) is not None:
+                return None
+        except ForecastFileError as error:
+            return str(error)
         mix = _mixes().get(zone)
         if mix is not None:
             return f"no history of it may be used, and {mix.fault}"
@@ -139,7 +144,8 @@ class TypicalTables:
 
     def _own_zones(self) -> Iterator[str]:
         if self.folder is not None and self.folder.is_dir():
-            yield from (path.stem for path in self.folder.glob("*.json"))
+            names = (path.stem for path in self.folder.glob("*.json"))
+            yield from (name for name in names if _KEY.fullmatch(name))
 
     def _own(self, zone: str) -> TypicalDays | None:
         # A zone comes from outside; it names a file only if it is no path.

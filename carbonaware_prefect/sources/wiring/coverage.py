@@ -6,7 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from carbonaware_prefect.clouds.places import known_zones
-from carbonaware_prefect.errors import UnknownPlaceError
+from carbonaware_prefect.errors import InvalidSettingError, UnknownPlaceError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources import typical
 from carbonaware_prefect.sources.base import Source
@@ -51,16 +51,17 @@ def unknown_zone(zone: str, source: Source) -> str | None:
     names = {link.name for link in links} or {source.name}
     # Those that list their zones may be among the sources there, whatever was named.
     names |= {entry.name for entry in entries(settings) if entry.info.zones is not None}
-    return _fault(zone, settings, names)
+    fault = _fault(zone, settings, names)
+    return None if fault is None or _learnt(zone) else fault
 
 
 def check_table(zone: str) -> None:
-    """Refuse a zone that has no typical days.
+    """Refuse a zone that has no typical days, neither shipped nor of the user's own.
 
     Raises:
         UnknownPlaceError: (a ValueError) with the nearest zones that have some.
     """
-    if typical.days_of(zone) is None:
+    if typical.days_of(zone) is None and not _learnt(zone):
         near = get_close_matches(zone, typical.known_zones(), n=_NEAR, cutoff=0)
         msg = (
             f"source='typical' has no table for zone {zone!r}; nearest with one: "
@@ -68,6 +69,15 @@ def check_table(zone: str) -> None:
             "zone, and source='auto' takes those that can be used"
         )
         raise UnknownPlaceError(msg)
+
+
+def _learnt(zone: str) -> bool:
+    """Whether the user has a table of his own for it, in good order or not."""
+    try:
+        tables = typical.TypicalTables.of(Settings.read())
+    except InvalidSettingError:
+        return False
+    return zone in tables.zones()
 
 
 def _fault(zone: str, settings: Settings, names: Collection[str]) -> str | None:

@@ -115,7 +115,9 @@ def fill(world: World, folder: Path) -> None:
 
 async def measure(server: Server) -> dict[str, object]:
     """The passes, and the calls of the first one made bare."""
-    settings = Settings(planner_horizon=timedelta(hours=48), cache_dir="")
+    settings = Settings(
+        planner_horizon=timedelta(hours=48), cache_dir="", forecast_folder="/"
+    )
     async with get_client() as client:
         api = Recording(client)
         cpu = time.process_time()

@@ -20,7 +20,7 @@ from carbonaware_prefect.core import (
 )
 from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.core.hours import Starts
-from carbonaware_prefect.core.intervals import to_utc
+from carbonaware_prefect.core.intervals import far_from_the_ends, to_utc
 
 __all__ = [
     "PLANNER",
@@ -39,6 +39,7 @@ PLANNER = "planner"
 _LONGEST = 500
 # Of the pieces in which a run may start; the first ones come to two days and more.
 _MOST_STARTS = 8
+_STARTS = "allowed_starts"
 # With these a decision was to wait.
 _WAITING = {
     Reason.CLEANER_SLOT.value,
@@ -120,7 +121,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
         return labels.get(label_name(key, field))
 
     def moment(field: str) -> datetime | None:
-        return None if not get(field) else to_utc(datetime.fromisoformat(get(field)), field)
+        return None if not get(field) else _utc(get(field), field)
 
     def number(field: str) -> float | None:
         return None if get(field) is None else float(get(field))
@@ -142,7 +143,7 @@ def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:
             saving=None if percent is None else percent / 100,
             source=get("source"),
             signal="marginal" if get("signal") == "marginal" else "average",
-            allowed_starts=_read_starts(get("allowed_starts")),
+            allowed_starts=_read_starts(get(_STARTS)),
         )
     except (AttributeError, OverflowError, TypeError, ValueError):
         # Somebody else wrote there. Without a plan the delay decides anew.
@@ -184,7 +185,7 @@ def labels_for(
         "intensity_slot": _rounded(decision.intensity_slot),
         "saving_percent": _rounded(None if saving is None else 100 * saving),
         "moves": moves,
-        "allowed_starts": _told(request.starts) or None,
+        _STARTS: _told(request.starts) or None,
     }
     return {label_name(key, k): v for k, v in values.items() if v is not None}
 
@@ -201,8 +202,12 @@ def _told(starts: Starts) -> str:
 
 def _read_starts(told: Any) -> Starts:
     pieces = [piece.split("/") for piece in told.split(",")] if told else []
-    return tuple((_utc(low), _utc(high)) for low, high in pieces)
+    return tuple((_utc(low, _STARTS), _utc(high, _STARTS)) for low, high in pieces)
 
 
-def _utc(told: str) -> datetime:
-    return to_utc(datetime.fromisoformat(told), "allowed_starts")
+def _utc(told: str, field: str) -> datetime:
+    utc = to_utc(datetime.fromisoformat(told), field)
+    if not far_from_the_ends(utc):
+        msg = f"{field} is no moment to start at: {told}"
+        raise ValueError(msg)
+    return utc

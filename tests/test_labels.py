@@ -39,3 +39,19 @@ def test_a_plan_can_be_carried_out_again(modelled: bool) -> None:
     assert again.slot == decision.slot
     assert again.saving == pytest.approx(0.2)
     assert again.intensity_slot == decision.intensity_slot
+
+
+@pytest.mark.parametrize("field", ["nominal_start", "slot_start", "decided_at"])
+@pytest.mark.parametrize(
+    "far",
+    ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "0001-01-01T00:00+14:00"],
+)
+def test_a_plan_at_the_end_of_the_calendar(field: str, far: str) -> None:
+    """Somebody else wrote that; no window could be added to it."""
+    times = ("nominal_start", "slot_start", "decided_at")
+    labels = {f"carbonaware.{name}": START.isoformat() for name in times}
+    assert read_plan(labels, None) is not None
+
+    assert read_plan(labels | {f"carbonaware.{field}": far}, None) is None
+    pieces = {"carbonaware.allowed_starts": f"{START.isoformat()}/{far}"}
+    assert read_plan(labels | pieces, None) is None

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta, timezone
 
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Interval", "from_microseconds", "to_length", "to_microseconds", "to_utc"]
+__all__ = [
+    "Interval",
+    "far_from_the_ends",
+    "from_microseconds",
+    "to_length",
+    "to_microseconds",
+    "to_utc",
+]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
@@ -38,6 +45,11 @@ def to_utc(moment: object, name: str) -> datetime:
         return utc
     # Other libraries' datetimes (pendulum's, pandas') have an arithmetic of their own.
     return datetime.combine(utc.date(), utc.time(), timezone.utc)
+
+
+def far_from_the_ends(utc: datetime) -> bool:
+    """Whether a moment is such that no window or duration leads out of the calendar."""
+    return 1970 <= utc.year < 9000  # noqa: PLR2004  centuries from both ends
 
 
 def to_microseconds(span: datetime | timedelta) -> int:

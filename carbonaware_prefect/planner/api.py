@@ -12,7 +12,15 @@ import httpx
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from carbonaware_prefect.planner.calls import Calls, Json, parts, together
+from carbonaware_prefect.planner.calls import Json, parts, together
+from carbonaware_prefect.planner.reads import Reads
+from carbonaware_prefect.planner.shapes import (
+    deployment_shape,
+    event_shape,
+    limited_shape,
+    run_shape,
+    state_shape,
+)
 
 __all__ = ["BATCH", "CREATED_AT_ONCE", "EXACTLY", "TAG", "Api", "Json", "open_api"]
 
@@ -33,17 +41,17 @@ async def open_api() -> AsyncIterator[Api]:
             yield Api(client)
 
 
-class Api(Calls):
-    """The calls of a pass."""
+class Api(Reads):
+    """The calls of a pass; what they answer has the shapes that the planner relies on."""
 
     async def deployments(self) -> list[Json]:
         """The deployments that opted in."""
-        return await self.pages("deployments", deployments={"tags": {"all_": [TAG]}})
+        found = await self.pages("deployments", deployments={"tags": {"all_": [TAG]}})
+        return [deployment_shape(each) for each in found]
 
     async def upcoming(self, before: datetime) -> list[Json]:
         """The scheduled runs of those whose nominal start lies before ``before``."""
-        return await self.pages(
-            "flow_runs",
+        return await self._runs(
             flow_runs={
                 "state": {"type": {"any_": ["SCHEDULED"]}},
                 "expected_start_time": {"before_": before.isoformat()},
@@ -54,24 +62,26 @@ class Api(Calls):
 
     async def pools(self, names: Sequence[str]) -> list[Json]:
         """Work pools with their base job templates and limits."""
-        return await self.any_of("work_pools", "name", names)
+        found = await self.any_of("work_pools", "name", names)
+        return [limited_shape(each) for each in found]
 
     async def queues(self, ids: Sequence[str]) -> list[Json]:
         """Work queues with their limits."""
-        return await self.any_of("work_queues", "id", ids)
+        found = await self.any_of("work_queues", "id", ids)
+        return [limited_shape(each) for each in found]
 
     async def runs(self, ids: Sequence[str]) -> list[Json]:
         """The runs with these ids, as far as they exist."""
-        return await self.any_of("flow_runs", "id", ids)
+        return [run_shape(each) for each in await self.any_of("flow_runs", "id", ids)]
 
     async def deployments_with(self, ids: Sequence[str]) -> list[Json]:
         """The deployments with these ids, as far as they exist, with any tags."""
-        return await self.any_of("deployments", "id", ids)
+        found = await self.any_of("deployments", "id", ids)
+        return [deployment_shape(each) for each in found]
 
     async def crashed(self, since: datetime) -> list[Json]:
         """Runs of any deployment that crashed since then."""
-        return await self.pages(
-            "flow_runs",
+        return await self._runs(
             flow_runs={
                 "state": {"type": {"any_": ["CRASHED"]}},
                 "end_time": {"after_": since.isoformat()},
@@ -83,8 +93,7 @@ class Api(Calls):
         self, deployment: str, since: datetime, until: datetime
     ) -> list[Json]:
         """The runs of a deployment with nominal starts from then to then, in any state."""
-        return await self.pages(
-            "flow_runs",
+        return await self._runs(
             flow_runs={
                 "deployment_id": {"any_": [deployment]},
                 "expected_start_time": {
@@ -95,10 +104,14 @@ class Api(Calls):
             sort="ID_DESC",
         )
 
+    async def _runs(self, **filters: Any) -> list[Json]:
+        return [run_shape(each) for each in await self.pages("flow_runs", **filters)]
+
     async def states(self, run: str) -> list[Json]:
         """The history of a run, in order of time."""
         answer = await self.call("GET", f"/flow_run_states/?flow_run_id={run}")
-        return sorted(answer, key=lambda state: str(state["timestamp"]))
+        history = [state_shape(each) for each in answer]
+        return sorted(history, key=lambda state: str(state["timestamp"]))
 
     async def policy_block(self, name: str) -> Json | None:
         """What a ``carbon-policy`` block says; None when there is none of that name."""
@@ -111,7 +124,8 @@ class Api(Calls):
             if error.response.status_code == httpx.codes.NOT_FOUND:
                 return None
             raise
-        return cast("Json", answer["data"])
+        data = answer["data"]
+        return data if isinstance(data, dict) else {}
 
     async def label(self, run: str, labels: Json) -> None:
         """Write labels on a run, beside those it has."""
@@ -172,8 +186,7 @@ class Api(Calls):
             "limit": BATCH,
         }
         try:
-            return cast(
-                "list[Json]", (await self.call("POST", "/events/filter", body))["events"]
-            )
+            answer = await self.call("POST", "/events/filter", body)
         except httpx.HTTPStatusError:
             return []
+        return [event_shape(each) for each in answer["events"]]

@@ -8,6 +8,7 @@ one another may be made together; `Pace` says how many of them are under way at 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
@@ -22,7 +23,7 @@ from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.planner.pace import Pace
 from carbonaware_prefect.prefect_edge.flow_runs import BUSY
 
-__all__ = ["PAGE", "Calls", "Json", "parts", "together"]
+__all__ = ["PAGE", "Calls", "Json", "parts", "read_json", "together"]
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -112,7 +113,7 @@ class Calls:
             pause = min(2 * pause, _LONGEST_PAUSE)
         assert response is not None  # noqa: S101  the last try raises or answers
         response.raise_for_status()
-        return response.json() if response.content else None
+        return read_json(response.content) if response.content else None
 
     async def _once(self, method: str, path: str, body: Any, about: int) -> httpx.Response:
         """One try, when it is its turn."""
@@ -157,32 +158,24 @@ class Calls:
         else:
             self._offset = timedelta(0)
 
-    async def pages(self, kind: str, **filters: Any) -> list[Json]:
-        """All that match, each once: one call for each page."""
-        first = await self.call(
-            "POST", f"/{kind}/paginate", filters | {"limit": PAGE, "page": 1}
-        )
-        rest = await together(
-            # Without the count of all that match, which the server makes for each page.
-            self.call("POST", f"/{kind}/filter", filters | {"limit": PAGE, "offset": at})
-            for at in range(PAGE, first["count"], PAGE)
-        )
-        # What was made meanwhile has pushed some from one page to the next.
-        return list(
-            {
-                each["id"]: each for page in (first["results"], *rest) for each in page
-            }.values()
-        )
 
-    async def any_of(self, kind: str, field: str, values: Sequence[str]) -> list[Json]:
-        """All of a kind whose field has one of these values."""
-        answers: list[list[Json]] = await together(
-            self.call(
-                "POST", f"/{kind}/filter", {kind: {field: {"any_": part}}, "limit": PAGE}
-            )
-            for part in parts(values, PAGE)
-        )
-        return [each for answer in answers for each in answer]
+def read_json(text: bytes) -> Any:
+    """What JSON says, without what cannot be said to the server in turn.
+
+    That is half of a character, which becomes a mark, and a number that is none.
+    """
+    told = json.loads(text, parse_constant=lambda _: None)
+    return _whole(told) if b"\\ud" in text.lower() else told
+
+
+def _whole(told: Any) -> Any:
+    if isinstance(told, str):
+        return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(told, list):
+        return [_whole(each) for each in told]
+    if isinstance(told, dict):
+        return {_whole(name): _whole(each) for name, each in told.items()}
+    return told
 
 
 def _kind(method: str, path: str) -> str:

@@ -18,7 +18,7 @@ from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.catalogue import open_source
 from carbonaware_prefect.sources.wiring.fetch import Fetched, fetch_for, needs_zone
 
-__all__ = ["Need", "decline", "fetch_all"]
+__all__ = ["Need", "decline", "fetch_all", "turns_of"]
 
 _AT_ONCE = 8
 # For a file on a disk that hangs; live sources keep their own, shorter limits.
@@ -33,11 +33,13 @@ class Need:
         request: what it is for.
         settings: name the source.
         confined: whether somebody else than the planner named it.
+        deployment: whose it is.
     """
 
     request: Request
     settings: Settings
     confined: bool
+    deployment: str = ""
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -57,7 +59,8 @@ async def fetch_all(
     Args:
         needs: what forecasts are wanted for.
         now: the present, by the server's clock.
-        within: the time for all of them; those that most runs need come first.
+        within: the time for all of them. Of those that one deployment needs, the first
+            come before the second of any other; then those that most runs need.
     """
     groups: dict[tuple[Any, ...], list[Need]] = defaultdict(list)
     for need in needs:
@@ -79,9 +82,22 @@ async def fetch_all(
                 return _late(group, f"its source did not answer within {patience:.3g} s")
 
     # One deployment may name a thousand zones, each of them slow.
-    ordered = sorted(groups, key=lambda key: -len(groups[key]))
+    turns = turns_of(groups)
+    ordered = sorted(groups, key=lambda key: (turns[key], -len(groups[key])))
     found = await asyncio.gather(*(one(groups[key]) for key in ordered))
     return dict(zip(ordered, found, strict=True))
+
+
+def turns_of(groups: Mapping[tuple[Any, ...], list[Need]]) -> Mapping[tuple[Any, ...], int]:
+    """How many others the deployment has before each, for the one where it is fewest."""
+    served: dict[str, int] = defaultdict(int)
+    turns: dict[tuple[Any, ...], int] = {}
+    for key in sorted(groups, key=lambda key: -len(groups[key])):
+        whose = {need.deployment for need in groups[key]}
+        turns[key] = min(served[each] for each in whose)
+        for each in whose:
+            served[each] += 1
+    return turns
 
 
 def _late(group: list[Need], because: str) -> Fetched:

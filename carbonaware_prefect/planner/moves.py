@@ -171,7 +171,9 @@ async def _to_their_slot(
 async def propose(api: Api, matching: Json, state: Json) -> dict[str, Json]:
     """Propose a state to all runs that match; the result for each, by run.
 
-    Runs whose turn it was not on a busy database are tried again, a few times.
+    Runs whose turn it was not on a busy database are tried again, a few times. Where the
+    server says no to several together, it is asked about half of them at a time, because
+    what it says no to may be one of them.
 
     Raises:
         httpx.HTTPError: no clear answer; some may have the state.
@@ -181,12 +183,28 @@ async def propose(api: Api, matching: Json, state: Json) -> dict[str, Json]:
     for attempt in range(_TRIES):
         if attempt:
             await asyncio.sleep(_PAUSE * 2 ** (attempt - 1))
-        answers = await api.set_states(matching | {"id": {"any_": left}}, state)
+        answers = await _answers(api, matching, left, state)
         results |= {answer["flow_run_id"]: answer for answer in answers}
         left = [run for run in left if is_locked(results.get(run, {}))]
         if not left:
             break
     return results
+
+
+async def _answers(api: Api, matching: Json, runs: list[str], state: Json) -> list[Json]:
+    try:
+        return await api.set_states(matching | {"id": {"any_": runs}}, state)
+    except httpx.HTTPStatusError as error:
+        if len(runs) == 1:
+            why = f"it answers {error.response.status_code}"
+            return [
+                {"flow_run_id": runs[0], "status": "REJECT", "details": {"reason": why}}
+            ]
+    half = len(runs) // 2
+    return [
+        *await _answers(api, matching, runs[:half], state),
+        *await _answers(api, matching, runs[half:], state),
+    ]
 
 
 def is_locked(result: Json) -> bool:

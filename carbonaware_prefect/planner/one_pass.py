@@ -76,6 +76,8 @@ async def one_pass(
     """
     clock = asyncio.get_running_loop()
     begun, calls, api_seconds = clock.time(), api.calls, api.seconds
+    unnamed = api.unnamed
+    api.unreadable.clear()
     zones = parse_limits(settings.zone_limit, "CARBONAWARE_ZONE_LIMIT")
     pools = parse_limits(settings.pool_limit, "CARBONAWARE_POOL_LIMIT")
     world = await read_world(api, settings)
@@ -112,6 +114,7 @@ async def one_pass(
         calls=api.calls - calls,
         api_seconds=api.seconds - api_seconds,
         seconds=clock.time() - begun,
+        unreadable=api.unnamed - unnamed,
     )
 
 
@@ -172,7 +175,12 @@ def _need(run: Upcoming, terms: RunPolicy, world: World, order: Order) -> Need |
     overtake = terms.settings.policy_fields["overtake"]
     neighbours = None if overtake else order.of(run)
     request = terms.policy.bind(run.nominal_start, zone, neighbours=neighbours)
-    return Need(request=request, settings=terms.settings, confined=terms.confined)
+    return Need(
+        request=request,
+        settings=terms.settings,
+        confined=terms.confined,
+        deployment=run.deployment,
+    )
 
 
 async def _choose(

@@ -97,6 +97,9 @@ class RunPolicies:
             return self._bind(given.parsed().over(self._own.given()), confined)
         except InvalidInputError as error:
             return RunPolicy(fault=f"deployment {deployment['name']!r}: {error}")
+        except Exception as error:  # noqa: BLE001  the others are planned all the same
+            why = f"its settings make no sense ({type(error).__name__})"
+            return RunPolicy(fault=f"deployment {deployment['name']!r}: {why}")
 
     async def _given(self, run: Upcoming, deployment: Json) -> GivenPolicy:
         """What the run, its deployment, its pool and its block give, in their words."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from carbonaware_prefect.core import Decision
 
-__all__ = ["Action", "Outcome", "Report", "not_understood", "why_not_understood"]
+__all__ = [
+    "Action", "Outcome", "Report", "cannot_be_read", "not_understood", "why_not_understood",
+]  # fmt: skip
 
 
 class Action(str, Enum):
@@ -79,17 +81,36 @@ class Outcome:
         }
 
 
-def why_not_understood(error: Exception) -> tuple[str, str]:
+def why_not_understood(error: Exception | None) -> tuple[str, str]:
     """Code and sentence for a run whose data make no sense to the planner.
 
     The error's own words are left out: they may quote anything.
     """
-    kind = type(error).__name__
+    kind = "a time" if error is None else type(error).__name__
     return "not_understood", f"Left alone: what is stored of it makes no sense ({kind})"
 
 
-def not_understood(run: Any, deployment: str, now: datetime, error: Exception) -> Outcome:
-    """The outcome of a run that could not even be read."""
+def cannot_be_read(run: str, due: datetime) -> Outcome:
+    """The outcome of a run that the server has, and cannot answer with."""
+    return Outcome(
+        run=run,
+        name=run,
+        deployment="",
+        nominal_start=due,
+        start=due,
+        action=Action.LEAVE,
+        reason="unreadable",
+        sentence=(
+            f"Left alone: the server answers 500 where it is to answer with run {run}, as "
+            "it does when a label of a run is null; delete the run through the API"
+        ),
+    )
+
+
+def not_understood(
+    run: Any, deployment: str, now: datetime, error: Exception | None
+) -> Outcome:
+    """The outcome of a run that makes no sense; without an error, for want of a time."""
     code, sentence = why_not_understood(error)
     return Outcome(
         run=str(run.get("id")),
@@ -115,6 +136,7 @@ class Report:
         calls: to the Prefect API.
         api_seconds: how long those took together.
         seconds: how long the pass took.
+        unreadable: how many things, without an id, the server could not answer with.
     """
 
     at: datetime
@@ -124,6 +146,7 @@ class Report:
     calls: int = 0
     api_seconds: float = 0.0
     seconds: float = 0.0
+    unreadable: int = 0
 
     def count(self, action: Action) -> int:
         """How many runs that happened to, without those where it could not be done."""
@@ -146,5 +169,6 @@ class Report:
             "seconds": round(self.seconds, 3),
             "counts": {action.value: self.count(action) for action in Action},
             "faults": self.faults,
+            "unreadable": self.unreadable,
             "runs": [outcome.as_document() for outcome in self.outcomes],
         }

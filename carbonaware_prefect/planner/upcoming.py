@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from carbonaware_prefect.core.intervals import to_utc
+from carbonaware_prefect.core.intervals import far_from_the_ends, to_utc
 from carbonaware_prefect.labels import PLANNER, Plan, planner_plan
 from carbonaware_prefect.planner.api import Json
 
@@ -22,6 +22,8 @@ HIDDEN = {"retry_type": "in_process"}
 _STANDS_FOR = "carbonaware "
 # A start survives the server's rounding, not more.
 SAME = timedelta(seconds=1)
+# No window is longer, and a day; labels may say anything.
+_LONGEST = timedelta(days=367)
 
 
 class StartOwner(Enum):
@@ -34,12 +36,16 @@ class StartOwner(Enum):
     NOT_A_SCHEDULE = "no schedule made this run, or it has started before"
 
 
-def moment(text: str | None) -> datetime | None:
-    """A time in the server's JSON, in UTC."""
-    if text is None:
+def moment(text: Any) -> datetime | None:
+    """A time in the server's JSON, in UTC; None where there is none to reckon with."""
+    if not isinstance(text, str):
         return None
-    # Python 3.10 does not read "Z".
-    return to_utc(datetime.fromisoformat(text.replace("Z", "+00:00")), "time")
+    try:
+        # Python 3.10 does not read "Z".
+        utc = to_utc(datetime.fromisoformat(text.replace("Z", "+00:00")), "time")
+    except ValueError:
+        return None
+    return utc if far_from_the_ends(utc) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +106,19 @@ def read_upcoming(run: Json) -> Upcoming | None:
     """The run, or None when it lacks what every scheduled run has."""
     state = run.get("state") or {}
     details = state.get("state_details") or {}
-    start, expected = moment(details.get("scheduled_time")), run.get("expected_start_time")
+    start, nominal = (
+        moment(details.get("scheduled_time")), moment(run.get("expected_start_time")),
+    )  # fmt: skip
     created, deployment = moment(run.get("created")), run.get("deployment_id")
-    if start is None or expected is None or created is None or deployment is None:
+    if start is None or nominal is None or created is None or deployment is None:
         return None
     labels = run.get("labels") or {}
     plan = planner_plan(labels)
-    nominal = moment(expected)
-    assert nominal is not None  # noqa: S101  expected is not None
-    if RESTORED in labels and plan is not None:
+    if (
+        RESTORED in labels
+        and plan is not None
+        and abs(plan.nominal_start - nominal) <= _LONGEST
+    ):
         # Older versions made it with its slot as its time; its own is on the labels.
         nominal = plan.nominal_start
     maker = run.get("created_by") or {}

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from carbonaware_prefect.planner.api import Api, Json
-from carbonaware_prefect.planner.report import Outcome, not_understood
-from carbonaware_prefect.planner.shapes import deployment_shape, pool_shape, run_shape
-from carbonaware_prefect.planner.upcoming import Upcoming, read_upcoming
+from carbonaware_prefect.planner.report import Outcome, cannot_be_read, not_understood
+from carbonaware_prefect.planner.upcoming import Upcoming, moment, read_upcoming
 from carbonaware_prefect.settings import Settings
 
 __all__ = ["World", "read_world"]
@@ -40,26 +39,30 @@ async def read_world(api: Api, settings: Settings) -> World:
     Raises:
         httpx.HTTPError: the API could not be read.
     """
-    deployments = {each["id"]: deployment_shape(each) for each in await api.deployments()}
+    deployments = {each["id"]: each for each in await api.deployments()}
     now = api.now()
     found = await api.upcoming(now + settings.planner_horizon) if deployments else []
     runs: dict[str, Upcoming] = {}
-    unreadable: list[Outcome] = []
+    unreadable = [
+        cannot_be_read(run, moment(known.due) or now)
+        for run, known in api.unreadable.items()
+    ]
     for each in found:
         if each.get("deployment_id") not in deployments:
             continue
         try:
-            run = read_upcoming(run_shape(each))
+            run = read_upcoming(each)
         except Exception as error:  # noqa: BLE001  the others are planned all the same
             deployment = deployments[each["deployment_id"]]["name"]
             unreadable.append(not_understood(each, deployment, now, error))
         else:
-            if run is not None:
+            if run is None:
+                deployment = deployments[each["deployment_id"]]["name"]
+                unreadable.append(not_understood(each, deployment, now, None))
+            else:
                 runs[run.id] = run
     names = sorted({run.pool for run in runs.values() if run.pool is not None})
-    pools = {
-        pool["name"]: pool_shape(pool) for pool in (await api.pools(names) if names else [])
-    }
+    pools = {pool["name"]: pool for pool in (await api.pools(names) if names else [])}
     return World(
         now=now,
         deployments=deployments,

@@ -106,3 +106,18 @@ def test_where_nobody_keeps_events() -> None:
 
     since = datetime(2026, 1, 10, tzinfo=timezone.utc)
     assert asyncio.run(api.events("name", "resource", since)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (rb'{"name": "a\ud83db"}', {"name": "a\ufffdb"}),
+        (rb'["\ud83c\udf0d", "\\ud"]', ["\U0001f30d", "\\ud"]),
+        (rb"[NaN, Infinity, 1]", [None, None, 1]),
+    ],
+)
+def test_what_cannot_be_said_in_turn_is_not_heard(said: bytes, told: object) -> None:
+    """Half of a character becomes a mark, a number that is none nothing."""
+    api = api_of(Wire(lambda *_: httpx.Response(200, content=said)))
+
+    assert asyncio.run(api.call("POST", "/flow_runs/filter", {})) == told

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from carbonaware_prefect.core import Policy, Reason
-from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
+from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all, turns_of
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.wiring.fetch import Fetched
 
@@ -121,3 +121,31 @@ def test_a_thousand_zones_take_no_longer_than_allowed() -> None:
     assert "no time was left" in nothing[few[0].key].because
     assert next(iter(answers)) == many[0].key
     assert answers[many[0].key].forecast is not None
+
+
+def test_a_deployment_with_many_zones_waits_for_the_others() -> None:
+    """Its second zone comes after the first one of everybody else."""
+    many = [replace(need("auto", zone), deployment="many") for zone in ("DE", "FR", "ES")]
+    few = replace(need("auto", "GB"), deployment="few")
+    turns = turns_of({each.key: [each] for each in [*many, few]})
+
+    assert [turns[each.key] for each in many] == [0, 1, 2]
+    assert turns[few.key] == 0
+
+
+def test_one_that_may_never_start_settles_nothing_for_the_others(tmp_path: Path) -> None:
+    """A forecast of no use to those that may start is passed over all the same."""
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    for file, hours in ((old, range(-5, -2)), (new, range(9))):
+        lines = [f"{(NOW + i * HOUR).isoformat()},{300 - i}" for i in hours]
+        file.write_text("\n".join(["start,gco2_per_kwh", *lines]))
+    chain = f"electricity_maps,file:{old},file:{new}"
+    open_for_all = need(chain, "DE")
+    closed = Policy(zone="DE", duration=HOUR, window=HOUR).bind(NOW - 9 * HOUR)
+    never = replace(open_for_all, request=closed)
+    answers = found(never, open_for_all)
+
+    assert not closed.starts_from(NOW)
+    forecast = answers[open_for_all.key].forecast
+    assert forecast is not None
+    assert forecast.mean(NOW + HOUR, HOUR) is not None

@@ -285,3 +285,15 @@ def test_a_pool_without_a_template(template: Any) -> None:
     pools = {"pool": {"base_job_template": template}}
     policies = RunPolicies(Settings(), {"d": {"name": "etl"}}, pools, Places()._block)
     assert asyncio.run(policies.of(a_run())).fault is None
+
+
+def test_a_block_that_makes_no_sense_at_all() -> None:
+    """Whatever goes wrong is the fault of the deployment that names it."""
+
+    async def broken(name: str) -> dict[str, Any] | None:
+        raise KeyError(name)
+
+    policies = RunPolicies(Settings(), {"d": {"name": "etl"}}, {}, broken)
+    terms = asyncio.run(policies.of(a_run(CARBONAWARE_POLICY="mine")))
+
+    assert terms.fault == "deployment 'etl': its settings make no sense (KeyError)"

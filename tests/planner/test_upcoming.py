@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from carbonaware_prefect.planner.upcoming import RESTORED, StartOwner, read_upcoming
+from carbonaware_prefect.planner.upcoming import (
+    RESTORED,
+    StartOwner,
+    moment,
+    read_upcoming,
+)
 
 NOMINAL = datetime(2026, 1, 10, 2, tzinfo=timezone.utc)
 SLOT = NOMINAL + timedelta(hours=2)
@@ -180,3 +185,23 @@ def test_job_variables_of_any_form(env: Any) -> None:
 
     assert found is not None
     assert found.env == {}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, 7, {}, "", "tomorrow", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"],
+)
+def test_times_to_reckon_with(told: Any) -> None:
+    """What is no time, or one at the end of the calendar, is none."""
+    assert moment(told) is None
+    assert read_upcoming(a_run(expected_start_time=told)) is None
+
+
+def test_a_nominal_start_that_somebody_made_up() -> None:
+    """The labels of a run that was put back are not believed years away."""
+    far = (NOMINAL + timedelta(days=3650)).isoformat()
+    labels = PLANNED | {RESTORED: "a run", "carbonaware.nominal_start": far}
+    found = read_upcoming(a_run(labels=labels))
+
+    assert found is not None
+    assert found.nominal_start == NOMINAL

@@ -69,6 +69,11 @@ def show(report: Report, console: Console, *, wide: bool = False) -> None:
         console.print()
         for note in notes(report):
             console.print(note)
+    if report.unreadable:
+        console.print(
+            f"The server answers 500 where it is to answer with {report.unreadable} more "
+            "deployments or flow runs, whose ids it does not tell; they are not planned"
+        )
     console.print(summary(report))
 
 

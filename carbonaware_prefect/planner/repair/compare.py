@@ -132,6 +132,10 @@ class Comparison:
 
     def _is_known(self, entry: Entry, run: Json | None) -> bool:
         """Whether it is clear what became of a run that is not upcoming any more."""
+        if entry.run in self._api.unreadable:
+            # It is there, wherever that may be.
+            self.wait_for(entry)
+            return True
         if run is None:
             if entry.nominal_start > self._now:
                 note = "deleted; what is still wanted is made anew"
@@ -190,7 +194,7 @@ class Comparison:
         """
         doubtful = {e.run for e in entries if self._is_waiting(e) and self._twins.of(e)}
         there = {run["id"] for run in await self._api.runs(sorted(doubtful))}
-        return doubtful - there
+        return doubtful - there - self._api.unreadable.keys()
 
     def _is_waiting(self, entry: Entry) -> bool:
         """Whether its run waited as planned, or for its plan to be carried out."""

@@ -205,10 +205,8 @@ async def _as_a_wait(api: Api, run: str) -> None:
     should; see `carbonaware_prefect.prefect_edge.flow_runs.move`. The rest of its policy
     stays as the server has it now.
     """
-    (now,) = await api.runs([run])
-    policy = dict(now.get("empirical_policy") or {})
-    # The start of a run that never ran is its first.
-    resuming = bool(now.get("run_count"))
-    await api.update(
-        run, empirical_policy=policy | {"resuming": resuming, "retry_type": None}
-    )
+    for now in await api.runs([run]):
+        # The start of a run that never ran is its first.
+        resuming = bool(now.get("run_count"))
+        policy = now["empirical_policy"] | {"resuming": resuming, "retry_type": None}
+        await api.update(run, empirical_policy=policy)

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from carbonaware_prefect.labels import PREFIX
-from carbonaware_prefect.planner.calls import Json
+from carbonaware_prefect.planner.calls import Json, read_json
 from carbonaware_prefect.planner.repair.entries import Entry, Snapshot
 from carbonaware_prefect.planner.upcoming import moment
 
@@ -77,7 +77,7 @@ def unpack(data: Any, written: datetime) -> tuple[Sequence[Mention], datetime | 
         packed = base64.b64decode(document["packed"], validate=True)
         unpacking = zlib.decompressobj()
         said = unpacking.decompress(packed, _LONGEST)
-        content = json.loads(said) if unpacking.eof else {}
+        content = read_json(said) if unpacking.eof else {}
         snapshots = {key: _snapshot(each) for key, each in content["snapshots"].items()}
         columns = content["columns"]
         rows = [

@@ -68,8 +68,12 @@ async def sort_out(api: Api, entries: Sequence[Entry], now: datetime) -> Losses:
     ]
     wanted = [each for each, verdict in verdicts if verdict.fate is Fate.PUT_BACK]
     paused = await pauses(api, _since(wanted))
-    anew = await _made_anew(api, [e for e, v in verdicts if _is_wanted(v)])
+    anew = await _made_anew(api, [e for e, v in verdicts if _is_wanted(v)], now)
     for entry, first in verdicts:
+        if entry.deployment in api.unreadable:
+            # It is there, whatever it says; a person has to see to it first.
+            losses.undecided.append(entry)
+            continue
         deployment = losses.deployments.get(entry.deployment)
         verdict = first
         if entry.run in anew:
@@ -115,7 +119,7 @@ def _sort(
             losses.lost.append(loss)
 
 
-async def _made_anew(api: Api, entries: Sequence[Entry]) -> set[str]:
+async def _made_anew(api: Api, entries: Sequence[Entry], now: datetime) -> set[str]:
     """Those whose occurrence has a run that was made after the move."""
     by_deployment: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -139,6 +143,11 @@ async def _made_anew(api: Api, entries: Sequence[Entry]) -> set[str]:
         made[deployment] = sorted(
             (d, c) for d, c in times if d is not None and c is not None
         )
+    for known in api.unreadable.values():
+        # Made when nobody knows, and better not twice.
+        due = moment(known.due)
+        if known.deployment in made and due is not None:
+            made[known.deployment] = sorted([*made[known.deployment], (due, now)])
     return {entry.run for entry in entries if _anew(entry, made[entry.deployment])}
 
 

@@ -70,7 +70,8 @@ class Repairs:
     @property
     def not_to_plan(self) -> set[str]:
         """Ids of upcoming runs that this pass cancels, deletes or shows to workers."""
-        hidden = {run.id for run in self._runs if run.hidden_for}
+        # Anybody can make one that looks like these; it stands for nothing we know.
+        hidden = {run.id for run in self._runs if run.hidden_for in self._read.newest}
         outdated = {entry.run for entry in self._found.outdated}
         return {run.id for run, _ in self._found.twice} | hidden | outdated
 

@@ -91,11 +91,13 @@ def fetch_for(source: Source, requests: Sequence[Request], now: datetime) -> Fet
         fault = None
         for request in requests:
             starts = request.starts_from(now)
-            # Past the window no forecast is of use, and that is for the decision to say.
-            if not starts or cleanest_slot(forecast, starts, request.duration):
+            if not starts:
+                # Past its window none is of use, and that is for the decision to say.
+                continue
+            if cleanest_slot(forecast, starts, request.duration):
                 return None
             fault = no_slot(forecast, starts[0][0], starts[-1][1], request.duration)
-        return str(fault)
+        return None if fault is None else str(fault)
 
     try:
         answer = fetch(source, requests[0].zone, _span(requests, now), check=check)

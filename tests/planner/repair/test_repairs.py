@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from carbonaware_prefect.planner.api import Api
+from carbonaware_prefect.planner.reads import Unreadable
 from carbonaware_prefect.planner.repair.documents import Mention
 from carbonaware_prefect.planner.repair.entries import Entry
 from carbonaware_prefect.planner.repair.ledger import Ledger
@@ -40,6 +42,8 @@ class Server:
         results: what it answers to that.
         there: the runs that it has.
     """
+
+    unreadable: Mapping[str, Unreadable] = {}
 
     def __init__(
         self, results: list[dict[str, Any]], there: tuple[str, ...] = (RUN,)

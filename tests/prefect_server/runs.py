@@ -96,6 +96,10 @@ class Run:
             message = f"{error}; {self.story()}"
             raise AssertionError(message) from None
 
+    def wait_until(self, look: Callable[[], bool], what: str) -> None:
+        """Wait until it does what is said."""
+        self._wait(look, f"{self.id} {what}")
+
     def story(self) -> str:
         """All that is known of it, for who has to find out what went wrong."""
         return f"states {self.names()}; notes {self.events()}\n{self.logs()}"

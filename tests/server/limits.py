@@ -70,7 +70,7 @@ class Contest:
     def lose(self) -> None:
         """See the moved run come too late, and let the other one end."""
         assert self.other is not None
-        eventually(lambda: self.beaten(self.run), what=f"{self.run.id} finds it taken")
+        self.run.wait_until(lambda: self.beaten(self.run), "finds it taken")
         assert "work" not in self.run.events()
         let_end(self.other)
         self.other.wait_for("Completed")

@@ -101,9 +101,13 @@ def ended(story: Story, number: int) -> None:
     deciding.wait_for_note("deciding")
     waiting.wait_until_put_back()
     served.stop(number)
-    deciding.add_note("go on")
-    served.restart()
-    deciding.wait_until_put_back()
+    if number == signal.SIGTERM:
+        deciding.wait_for("Cancelled")
+        served.restart()
+    else:
+        deciding.add_note("go on")
+        served.restart()
+        deciding.wait_until_put_back()
 
 
 def paused(story: Story) -> None:

@@ -40,12 +40,9 @@ _LIMITS = {
     "cancel_new": ([*_STARTED, *_MOVED, "Cancelled"], ["start"]),
 }
 _FLOW = "limits.py:limited_flow"
-# Of the slot that a run takes. Its process renews it in real time, and the clock is moved
-# by less than an hour while one is taken.
-_LEASE = {
-    "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "3600",
-    "PREFECT_SERVER_CONCURRENCY_INITIAL_LEASE_DURATION": "3600",
-}
+# The process of a run renews the lease of its slot for five minutes of real time; nobody
+# takes that back when the clock is moved beyond them.
+_LEASES = {"PREFECT_SERVER_SERVICES_REPOSSESSOR_ENABLED": "false"}
 _BEFORE = timedelta(minutes=30)
 # After its slot a run counts as late, and asks again for one that it did not get.
 _AFTER = timedelta(minutes=1)
@@ -199,7 +196,7 @@ def limits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limits]:
     """Two pools of a server of its own; that with a limit is there for the pool's case."""
     folder = tmp_path_factory.mktemp("limits")
     with (
-        a_server(folder, settings=_LEASE) as server,
+        a_server(folder, settings=_LEASES) as server,
         a_world(server, Path(server.home), Engine.FORKED) as world,
         a_world(server, folder, Engine.FORKED, concurrency_limit=1) as narrow,
     ):

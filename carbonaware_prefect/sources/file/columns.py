@@ -49,6 +49,8 @@ _NO_VALUE = re.compile(
 _LIFECYCLE = re.compile(r"life[ -]?cycle|\blca\b")
 _DIRECT = re.compile(r"\bdirect\b")
 _OF_PRODUCTION = re.compile(r"\bproduction\b")
+# The small two of CO2 in UTF-8, as Excel saves it after taking it for Windows' code page.
+_TORN_TWO = "\u00e2\u201a\u201a"
 _PER = re.compile(
     r"\b(?P<mass>mg|g|kg|t|lbs?)[ _]?(?:co2[ _-]?(?:equivalents?|eq|e|aq)?)?[ _]?"
     r"(?:/|per|pro|par)[ _]?(?P<energy>kwh|mwh|gwh)\b"
@@ -161,6 +163,7 @@ def time_zone_named(text: str, where: str) -> tzinfo | None:
 
 def _plain(text: str) -> str:
     """In small letters of ASCII, with single blanks."""
+    text = text.replace(_TORN_TWO, "2")
     flat = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[\s_']+", " ", flat).strip()
 

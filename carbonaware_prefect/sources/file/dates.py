@@ -39,6 +39,10 @@ ORDERS = ("day/month", "month/day")
 _DAY = timedelta(days=1)
 _NOON = 12
 _MIDNIGHT = 24
+_IN_UTC = (
+    "all times in UTC with Z; if they are in UTC already, set "
+    "CARBONAWARE_FORECAST_TIME_ZONE=UTC"
+)
 _FORMS = "it must be a date and time such as 2026-11-21T00:00Z or 21.11.2026 01:00"
 
 
@@ -218,7 +222,7 @@ class _Moments:
         if len(back) != 1:
             fault = (
                 "has a time that comes twice that night, because the clocks are set back; "
-                "write its offset (+01:00), or all times in UTC with Z"
+                f"write its offset (+01:00), or {_IN_UTC}"
             )
             raise refusal(written[i].where, fault)
         return choices[i][1 if i >= back[0] else 0]
@@ -244,7 +248,7 @@ class _Moments:
         )
         if moments[0] > moments[1]:
             fault = "has a time that does not exist: the clocks are set forward over it"
-            raise refusal(written.where, f"{fault}; write all times in UTC with Z")
+            raise refusal(written.where, f"{fault}; write {_IN_UTC}")
         return moments[:1] if moments[0] == moments[1] else moments
 
     def _utc(self, wall: datetime, zone: tzinfo, where: str) -> datetime:

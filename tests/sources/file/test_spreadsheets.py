@@ -81,6 +81,11 @@ EXPORTS = {
          "2026-11-27 12:00:00,DE,300.5,44,80", "2026-11-27 13:00:00,DE,290,44,81"],
         UTC,
     ),
+    "UTF-8 that Excel took for its own code page": (
+        ["Datetime (UTC);Carbon intensity gCO\u00e2\u201a\u201aeq/kWh (Life cycle)",
+         "27.11.2026 12:00;300,5", "27.11.2026 13:00;290"],
+        UTC,
+    ),
     "an offset in the header": (
         ["Date (GMT+1);intensity", "27.11.2026 13:00;300,5", "27.11.2026 14:00;290"],
         UTC,
@@ -223,8 +228,14 @@ def test_points_with_three_decimals_in_plain_csv() -> None:
         (["2026-11-27T12:00Z;1.234", "2026-11-27T13:00Z;1.250"], "line 2,.*thousands"),
         (["2026-11-27T12:00Z;1,234", "2026-11-27T13:00Z;1"], "line 2,.*thousands"),
         (["2026-11-27T12:00Z;1,5", "2026-11-27T13:00Z;1.5"], "line 3,.*decimals"),
-        (["25.10.2026 02:00;1", "25.10.2026 03:00;2"], "line 2,.*comes twice.*01:00"),
-        (["29.03.2026 01:00;1", "29.03.2026 02:00;2"], "line 3,.*does not exist"),
+        (
+            ["25.10.2026 02:00;1", "25.10.2026 03:00;2"],
+            "line 2,.*comes twice.*01:00.*TIME_ZONE=UTC",
+        ),
+        (
+            ["29.03.2026 01:00;1", "29.03.2026 02:00;2"],
+            "line 3,.*does not exist.*TIME_ZONE=UTC",
+        ),
     ],
 )
 def test_what_may_mean_two_things_is_refused(lines: list[str], words: str | None) -> None:

@@ -95,6 +95,7 @@ def build(
     *,
     inferred: bool = True,
     files: Mapping[str, Mapping[str, Zone]] = FILES,
+    shipped: Path = _TARGET,
 ) -> Mapping[str, Mapping[str, TypicalDays]]:
     """All tables by file and zone, written once all are found worth it.
 
@@ -103,12 +104,14 @@ def build(
         target: folder to write to.
         inferred: whether zones whose licence is inferred are among them.
         files: the zones of each file.
+        shipped: folder of the tables whose dates stay where the target has none.
     """
     today = utc_now().date().isoformat()
     texts, tables = {}, {}
     for name, zones in files.items():
         path = target / name
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        known = path if path.exists() else shipped / name
+        before = known.read_text(encoding="utf-8") if known.exists() else ""
         before = before if table_file.FORMAT in before else ""
         found = {}
         for zone, made in zones.items():

@@ -94,6 +94,25 @@ def test_a_second_run_writes_the_same_bytes(
     )
 
 
+def test_another_folder_gets_the_same_bytes(
+    tmp_path: Path, files: dict[str, dict[str, Zone]]
+) -> None:
+    """What is rebuilt elsewhere on another day can be compared with what is shipped."""
+    for name in ("shipped", "elsewhere"):
+        (tmp_path / name).mkdir()
+    build(tmp_path, tmp_path / "shipped", files=files)
+    for name in files:
+        path = tmp_path / "shipped" / name
+        first = path.read_text()
+        path.write_text(first.replace(first.partition('"built": "')[2][:10], "2020-02-02"))
+
+    build(tmp_path, tmp_path / "elsewhere", files=files, shipped=tmp_path / "shipped")
+
+    for name in files:
+        expected = (tmp_path / "shipped" / name).read_bytes()
+        assert (tmp_path / "elsewhere" / name).read_bytes() == expected
+
+
 def test_each_zone_says_where_it_is_from(
     tmp_path: Path, files: dict[str, dict[str, Zone]]
 ) -> None:

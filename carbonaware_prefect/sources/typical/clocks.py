@@ -11,6 +11,7 @@ from carbonaware_prefect.sources.typical.tables import TypicalTables, country_mi
 
 __all__ = ["time_zone_of"]
 
+_LETTERS = 2
 _SUMMER_AND_WINTER = tuple(datetime(2026, m, 15, tzinfo=timezone.utc) for m in (1, 7))
 
 

@@ -12,6 +12,8 @@ from carbonaware_prefect.sources.typical.tables import Days, TypicalTables
 __all__ = ["TypicalSource", "days_of", "describe", "known_zones"]
 
 _SHIPPED = TypicalTables()
+_WITHOUT = ("EIA, CarbonCast, Ember", "MIT, Apache-2.0, CC BY 4.0")
+_WITH_ODBL = (f"Electricity Maps, {_WITHOUT[0]}", f"ODbL 1.0, {_WITHOUT[1]}")
 _URLS = {
     "CarbonCast": "https://github.com/aamyli/CarbonCast",
     "Electricity Maps": "https://www.electricitymaps.com",
@@ -34,6 +36,7 @@ def describe(zone: str | None = None, tables: TypicalTables = _SHIPPED) -> Sourc
     """What typical days know, and whom to credit: for one zone's table, or for all."""
     days = tables.days_of(zone)
     known = tables.zones()
+    whom, licence = _WITH_ODBL if tables.odbl else _WITHOUT
     return SourceInfo(
         name=TypicalSource.name,
         title="Typical days"
@@ -44,8 +47,8 @@ def describe(zone: str | None = None, tables: TypicalTables = _SHIPPED) -> Sourc
         coverage=f"{len(known)} zones, see `carbonaware-prefect typical show`",
         resolution=timedelta(hours=1),
         horizon=None,
-        attribution=days.source if days else "Electricity Maps, EIA, CarbonCast, Ember",
-        licence=days.licence if days else "ODbL 1.0, MIT, Apache-2.0, CC BY 4.0, by zone",
+        attribution=days.source if days else whom,
+        licence=days.licence if days else f"{licence}, by zone",
         url=_URLS.get(days.publisher.split(" and ")[0], "") if days else "",
     )
 

@@ -117,10 +117,13 @@ class TypicalTables:
                 return None
         except ForecastFileError as error:
             return str(error)
+        lacks = "no history of it may be used"
+        if not self.odbl and zone in _zones_of(ODBL):
+            lacks = "CARBONAWARE_TYPICAL_ODBL leaves its table out"
         mix = _mixes().get(zone)
         if mix is not None:
-            return f"no history of it may be used, and {mix.fault}"
-        return "no history of it may be used, and its own yearly mix is not known"
+            return f"{lacks}, and {mix.fault}"
+        return f"{lacks}, and its own yearly mix is not known"
 
     def zones(self) -> tuple[str, ...]:
         """The zones that have typical days, with the parts of those zones, sorted."""
@@ -171,7 +174,13 @@ class TypicalTables:
 
 def _text(name: str) -> str:
     file = resources.files("carbonaware_prefect.sources.typical").joinpath(name)
-    return file.read_text(encoding="utf-8")
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        # Whoever does without the ODbL may delete that file.
+        if name == _FILES[ODBL]:
+            return ""
+        raise
 
 
 @lru_cache(maxsize=64)

@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from carbonaware_prefect.clouds.places import known_zones
 from carbonaware_prefect.errors import InvalidSettingError, UnknownPlaceError
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources import typical
 from carbonaware_prefect.sources.base import Source
+from carbonaware_prefect.sources.typical import TypicalTables
 from carbonaware_prefect.sources.wiring.catalogue import entries
 from carbonaware_prefect.sources.wiring.chain import ChainSource
 
@@ -52,7 +52,7 @@ def unknown_zone(zone: str, source: Source) -> str | None:
     # Those that list their zones may be among the sources there, whatever was named.
     names |= {entry.name for entry in entries(settings) if entry.info.zones is not None}
     fault = _fault(zone, settings, names)
-    return None if fault is None or _learnt(zone) else fault
+    return None if fault is None or zone in _tables_here().zones() else fault
 
 
 def check_table(zone: str) -> None:
@@ -61,8 +61,9 @@ def check_table(zone: str) -> None:
     Raises:
         UnknownPlaceError: (a ValueError) with the nearest zones that have some.
     """
-    if typical.days_of(zone) is None and not _learnt(zone):
-        near = get_close_matches(zone, typical.known_zones(), n=_NEAR, cutoff=0)
+    known = _tables_here().zones()
+    if zone not in known:
+        near = get_close_matches(zone, known, n=_NEAR, cutoff=0)
         msg = (
             f"source='typical' has no table for zone {zone!r}; nearest with one: "
             f"{', '.join(near)}; `carbonaware-prefect zones` shows which sources know a "
@@ -71,13 +72,12 @@ def check_table(zone: str) -> None:
         raise UnknownPlaceError(msg)
 
 
-def _learnt(zone: str) -> bool:
-    """Whether the user has a table of his own for it, in good order or not."""
+def _tables_here() -> TypicalTables:
+    """With those of the user's own, in good order or not, and without what is left out."""
     try:
-        tables = typical.TypicalTables.of(Settings.read())
+        return TypicalTables.of(Settings.read())
     except InvalidSettingError:
-        return False
-    return zone in tables.zones()
+        return TypicalTables()
 
 
 def _fault(zone: str, settings: Settings, names: Collection[str]) -> str | None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import tzinfo
-from functools import lru_cache, partial
-from importlib import resources
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Forecast, Interval
+from carbonaware_prefect.errors import InvalidSettingError
 from carbonaware_prefect.settings import Settings
 from carbonaware_prefect.sources.age import why_too_old
 from carbonaware_prefect.sources.file import FileSource, path_below
-from carbonaware_prefect.sources.typical import days_of
+from carbonaware_prefect.sources.typical import TypicalTables
+from carbonaware_prefect.sources.typical.clocks import time_zone_of
 from carbonaware_prefect.sources.wiring.saved import answer_reader
 from carbonaware_prefect.sources.wiring.zones import locations_of
 
@@ -53,18 +53,9 @@ def _time_zone(settings: Settings, zone: str | None) -> tzinfo | None:
     """Of times that name none: as the settings say, else the one that the zone lives in."""
     if settings.forecast_time_zone is not None:
         return settings.forecast_time_zone
-    days = days_of(zone)
-    name = _only_time_zones().get((zone or "")[:2]) if days is None else days.time_zone
-    return None if name is None else ZoneInfo(name)
-
-
-@lru_cache(maxsize=1)
-def _only_time_zones() -> Mapping[str, str]:
-    """The time zone of each country that has one only."""
-    table = resources.files("tzdata") / "zoneinfo" / "zone.tab"
-    found: dict[str, list[str]] = {}
-    for line in table.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            country, _, name = line.split("\t")[:3]
-            found.setdefault(country, []).append(name)
-    return {country: names[0] for country, names in found.items() if len(names) == 1}
+    if zone is None:
+        return None
+    try:
+        return ZoneInfo(time_zone_of(zone, None, TypicalTables.of(settings)))
+    except InvalidSettingError:
+        return None

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,9 +13,15 @@ from pathlib import Path
 
 import pytest
 
+import carbonaware_prefect
 from carbonaware_prefect.errors import ForecastFileError
 from carbonaware_prefect.settings import Settings
-from carbonaware_prefect.sources.typical import Kept, TypicalDays, TypicalTables
+from carbonaware_prefect.sources.typical import (
+    Kept,
+    TypicalDays,
+    TypicalTables,
+    describe,
+)
 from carbonaware_prefect.sources.typical import tables as module
 from carbonaware_prefect.sources.typical.table_file import parse, render, zones_in
 
@@ -153,6 +161,57 @@ def test_the_odbl_can_be_left_out() -> None:
     assert kinds == {"DE": "open", "JP-TK": "sun", "GB": None}
     assert "GB" not in free.zones()
     assert "GB" in TypicalTables().zones()
+
+
+def test_the_file_under_the_odbl_may_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation without it works, from definition to decision, as if left out."""
+    package = Path(carbonaware_prefect.__file__).parent
+    copy = shutil.copytree(
+        package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (copy / "sources" / "typical" / "typical_odbl.json").unlink()
+    forecast = tmp_path / "de.csv"
+    forecast.write_text("start;intensity\n01.01.2099 12:00;1\n01.01.2099 13:00;2\n")
+    code = f"""
+import warnings
+from datetime import datetime, timedelta, timezone
+from carbonaware_prefect import carbonaware_delay_decorator
+from carbonaware_prefect.core import Interval
+from carbonaware_prefect.settings import Settings
+from carbonaware_prefect.sources.wiring.catalogue import entries, open_source
+warnings.simplefilter("error")
+for zone in ("DE", "GB"):
+    carbonaware_delay_decorator(timedelta(hours=1), timedelta(hours=1), zone=zone)
+noon = datetime(2099, 1, 1, 12, tzinfo=timezone.utc)
+asked = Interval(noon - timedelta(hours=1), noon)
+for source in ("typical", "file:{forecast}"):
+    print(open_source(source, Settings.read()).fetch("DE", asked).zone)
+print(len(entries(Settings.read())[-1].info.zones) > 50)
+"""
+    for said in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"CARBONAWARE_TYPICAL_ODBL": said},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.split() == ["DE", "DE", "True"], done.stderr
+
+
+def test_who_is_credited_without_the_odbl() -> None:
+    """Nobody whose data is left out; and a zone says that its table is."""
+    free = TypicalTables(odbl=False)
+
+    about = describe(tables=free)
+
+    assert "Electricity Maps" not in about.attribution
+    assert "ODbL" not in about.licence
+    assert "ODbL" in describe().licence
+    assert (free.why_not("GB") or "").startswith("CARBONAWARE_TYPICAL_ODBL leaves its")
 
 
 def test_parts_of_sweden() -> None:

@@ -13,7 +13,7 @@ from carbonaware_prefect.sources.typical import TypicalDays
 from carbonaware_prefect.sources.typical.learning import learn_grams
 from carbonaware_prefect.sources.typical.table_file import parse, zones_in
 from scripts.build_typical import FILES, build, derive
-from scripts.report_typical import coverage_table, zones_table
+from scripts.report_typical import coverage_table, report, zones_table
 from scripts.traces import (
     CARBONCAST,
     EIA,
@@ -251,6 +251,14 @@ def test_the_document_says_how_many_regions_decide() -> None:
 
     for line in coverage_table({name: shipped(name) for name in FILES}):
         assert line in document
+
+
+@needs_traces
+def test_the_document_has_all_that_the_command_prints() -> None:
+    """The sun, the years and the parts of countries too, as the traces say."""
+    document = (ROOT / "docs" / "typical.md").read_text(encoding="utf-8")
+
+    assert report(TRACES, {name: shipped(name) for name in FILES}) in document
 
 
 @needs_traces

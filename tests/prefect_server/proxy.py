@@ -38,13 +38,17 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"
 
 
 class Proxy:
-    """Forwards to ``port``; every trap springs once. ``down`` refuses everything."""
+    """Forwards to ``port``; every trap springs once.
+
+    While ``down`` it refuses everything, and counts what it has ``refused``.
+    """
 
     def __init__(self, port: int) -> None:
         self.target = port
         self.traps: list[Trap] = []
         self.requests: list[str] = []
         self.down = False
+        self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
@@ -92,6 +96,7 @@ class Proxy:
             except OSError:
                 return
             if self.down:
+                self.refused += 1
                 client.close()
                 continue
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()

@@ -25,6 +25,8 @@ from tests.prefect_server.world import DIP_IN, World
 LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
 _PLAIN = "plain.py:sync_flow"
+# That a move makes, with their second tries.
+_CALLS = 4
 
 
 @dataclass
@@ -144,16 +146,20 @@ def in_the_last_second(fault: Fault, number: int) -> None:
 
 
 def gone(fault: Fault) -> None:
-    """The API cannot be reached when the move is due, until the run waits inside."""
+    """The API cannot be reached when the move is due; then the run waits inside."""
 
     def go() -> bool:
         fault.proxy.down = True
         return False
 
-    fault.spring(fault.proxy.trap(MOVE, "before", go))
+    # Its client would ask again for a minute.
+    soon = {"PREFECT_CLIENT_MAX_RETRIES": "1"}
+    fault.spring(fault.proxy.trap(MOVE, "before", go), env=soon)
+    # Until it knows better it may have been moved.
+    eventually(lambda: fault.proxy.refused > _CALLS, what="it asks where it is")
+    fault.proxy.down = False
     said = "the run could not be moved"
     eventually(lambda: said in fault.world.output(), what="it waits in its process")
-    fault.proxy.down = False
 
 
 def busy(fault: Fault) -> None:

@@ -16,6 +16,7 @@ __all__ = ["DEFAULT_MINIMUM_SAVING", "Budget", "Neighbours", "Request", "check_p
 
 DEFAULT_MINIMUM_SAVING = 0.02
 """What a move has to save where neither the user nor the forecast says."""
+_NEXT_RUN = "the next run of its schedule"
 
 
 def check_positive(span: object, name: str) -> None:
@@ -114,6 +115,11 @@ class Request:
         said = None if forecast.basis is None else forecast.basis.minimum_saving
         return DEFAULT_MINIMUM_SAVING if said is None else said
 
+    @property
+    def ends_at_the_next_run(self) -> bool:
+        """Whether the next run of its schedule ends it, sooner than the policy would."""
+        return self.ends_because is not None and self.ends_because.startswith(_NEXT_RUN)
+
     def allows(self, start: datetime, within: timedelta = timedelta(0)) -> bool:
         """Whether a run may start then, give or take ``within``."""
         return any(low - within <= start <= high + within for low, high in self.starts)
@@ -138,7 +144,7 @@ class Request:
         if runs.following is not None:
             high = max(runs.following - earlier, due)
             does = "is due" if high == runs.following else "may start"
-            because = f"the next run of its schedule {does} then"
+            because = f"{_NEXT_RUN} {does} then"
         kept = _between(self.starts, low, high)
         if not kept and self.starts:
             after = _between(self.starts, low, None)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from carbonaware_prefect.cli.reports.plan import show
 from carbonaware_prefect.cli.reports.plan_table import WORDS
-from carbonaware_prefect.core import Forecast, Policy, Reason, decide
+from carbonaware_prefect.core import Forecast, Neighbours, Policy, Reason, decide
 from carbonaware_prefect.planner.report import Action, Outcome, Report
 
 DUE = datetime(2026, 11, 28, 1, tzinfo=timezone.utc)
@@ -108,6 +108,25 @@ def test_at_120_columns() -> None:
     assert words(head) == "Deployment Run Due UTC Start UTC Zone gCO2/kWh Saving Why"
     assert (name[:12], name[-12:]) == (MOVED.deployment[:12], MOVED.deployment[-12:])
     assert rest == ("amber-otter Sat 02:00 01:00 Sat 05:00 04:00 DE 355->120 -66 % cleaner")
+
+
+def test_a_window_that_the_schedule_cuts_is_told_once() -> None:
+    """The numbers would not explain why no run goes to the cleaner hours."""
+    following = Neighbours(following=DUE + HOUR)
+    request = Policy(window=9 * HOUR, duration=HOUR, zone="DE").bind(
+        DUE, neighbours=following
+    )
+    cut = replace(KEPT, decision=decide(request, FORECAST, DUE))
+    others = [replace(cut, deployment=f"etl-{i:02}") for i in range(12)]
+
+    told = " ".join(" ".join(shown(120, cut, cut, MOVED)).split())
+    many = " ".join(" ".join(shown(120, *others)).split())
+
+    note = "the window is longer than the interval of the schedule; no run starts after"
+    assert told.count(f"etl: {note}") == 1
+    assert told.count(note) == 1
+    assert f"etl-09 and 2 more: {note}" in many
+    assert note not in " ".join(" ".join(shown(120, MOVED, BROKEN)).split())
 
 
 def test_what_a_person_has_to_mend_is_told_once_in_full() -> None:

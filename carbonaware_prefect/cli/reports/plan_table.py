@@ -55,6 +55,7 @@ WORDS = {
 """Reason codes in the words of people, 16 letters at most."""
 _MENDED_BY_A_PERSON = {"invalid_setting", "no_place"}
 _MOST_NOTES = 20
+_MOST_NAMES = 10
 _PLEASANT_NAME, _SHORTEST_NAME = 14, 8
 _GAP = "  "
 # A weekday names one day only that long.
@@ -190,8 +191,27 @@ def notes(report: Report) -> Iterator[Text]:
         yield Text(printable(sentence if named else f"{', '.join(names)}: {sentence}"))
     if len(told) > _MOST_NOTES:
         yield Text(f"and {len(told) - _MOST_NOTES} more; see --wide or --json")
+    yield from _in_order(report)
     local = _times(report).local
     yield Text(f"Times: {local[0]}; UTC where it says so" if local else "Times: UTC")
+
+
+def _in_order(report: Report) -> Iterator[Text]:
+    """Whose windows are cut, which the numbers alone would not explain."""
+    cut = {
+        row.deployment
+        for row in report.outcomes
+        if row.decision is not None and row.decision.request.ends_at_the_next_run
+    }
+    if not cut:
+        return
+    names = [printable(name) for name in sorted(cut)]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    yield Text(
+        f"{', '.join(names[:_MOST_NAMES])}{more}: the window is longer than the interval "
+        "of the schedule; no run starts after the next one is due "
+        "(CARBONAWARE_OVERTAKE=1 allows it)"
+    )
 
 
 def wide_table(report: Report) -> Iterator[str]:

@@ -34,6 +34,7 @@ _TEXTS = (
     "time_zone", "source", "publisher", "licence", "boundary", "built", "held_out",
 )  # fmt: skip
 _CELLS = (12, 2, 24)
+_LAST_YEAR = 9999
 
 
 def zones_in(text: str) -> tuple[str, ...]:
@@ -67,20 +68,22 @@ def parse(text: str, zone: str, *, name: str) -> TypicalDays | None:
 
 def _days(about: Mapping[str, Any], zone: str, name: str) -> TypicalDays:
     for key in _TEXTS:
-        if not isinstance(about.get(key), str):
-            _fail(name, zone, f"needs a text {key!r}, has {about.get(key)!r}")
+        said = about.get(key)
+        # It will stand in sentences, labels and on terminals.
+        if not isinstance(said, str) or not said.isprintable():
+            _fail(name, zone, f"needs a text of one line in {key!r}")
     try:
         ZoneInfo(about["time_zone"])
     except (KeyError, ValueError, OSError):
-        _fail(name, zone, f"has time zone {about['time_zone']!r}, which there is not")
-    years, least = about.get("years"), about.get("minimum_saving")
-    if not years or not all(isinstance(year, int) for year in years):
-        _fail(name, zone, f"needs a list 'years', has {years!r}")
+        _fail(name, zone, "has a 'time_zone' which there is not")
+    years, least = about.get("years", []), about.get("minimum_saving")
+    if not _are_years(years):
+        _fail(name, zone, "needs a list 'years' of whole numbers")
     if least is not None and not (_is_number(least) and 0 <= least < 1):
-        _fail(name, zone, f"has minimum saving {least!r}; it must be a share below 1")
+        _fail(name, zone, "has a 'minimum_saving' that is none; it must be a share below 1")
     hours = about.get("hours")
     if not isinstance(hours, int):
-        _fail(name, zone, f"needs a number 'hours', has {hours!r}")
+        _fail(name, zone, "needs a whole number 'hours'")
     return TypicalDays(
         zone=zone,
         years=tuple(years),
@@ -95,8 +98,8 @@ def _days(about: Mapping[str, Any], zone: str, name: str) -> TypicalDays:
 def _trial(trial: Any, zone: str, name: str) -> dict[int, Kept]:
     try:
         return {int(hours): Kept(*map(float, shares)) for hours, shares in trial.items()}
-    except (AttributeError, TypeError, ValueError):
-        _fail(name, zone, f"needs 'trial' with three shares by hours, has {trial!r}")
+    except (AttributeError, OverflowError, TypeError, ValueError):
+        _fail(name, zone, "needs 'trial' with three shares by hours")
 
 
 def _cells(grams: Any, zone: str, name: str) -> tuple[tuple[tuple[float, ...], ...], ...]:
@@ -114,8 +117,20 @@ def _cells(grams: Any, zone: str, name: str) -> tuple[tuple[tuple[float, ...], .
 
 
 def _is_number(value: object) -> bool:
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return known and math.isfinite(value)  # type: ignore[arg-type]  # known says it
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _are_years(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(year, int) and 0 < year <= _LAST_YEAR for year in value)
+    )
 
 
 def _fail(name: str, zone: str, fault: str) -> NoReturn:

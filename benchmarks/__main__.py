@@ -25,6 +25,9 @@ BENCHMARKS = {
     "capacity": "benchmarks.capacity",
     "few_runs": "benchmarks.few_runs",
     "planner_pass": "benchmarks.planner_pass",
+    "ledger_size": "benchmarks.ledger_size",
+    "recovery": "benchmarks.recovery",
+    "many_moves": "benchmarks.many_moves",
     "fleet_scale": "benchmarks.fleet_scale",
 }
 # Takes most of an hour: only where it is named.

@@ -207,10 +207,6 @@ def _labels(some: Nonsense) -> Json:
     }
 
 
-def _label_field(some: Nonsense) -> Any:
-    return some.anything() if some.chance(0.3) else _labels(some)
-
-
 def _schedules(some: Nonsense) -> Any:
     (schedule,) = a_deployment(0)["schedules"]
     timing: Any = some.anything()
@@ -265,7 +261,7 @@ _DEPLOYMENT: Wrong = {
     "job_variables": Nonsense.job_variables,
     "parameters": _anything,
     "schedules": _schedules,
-    "labels": _label_field,
+    "labels": lambda some: some.anything() if some.chance(0.3) else _labels(some),
     "description": Nonsense.scalar,
     "global_concurrency_limit": _limit,
     "concurrency_options": _anything,
@@ -276,7 +272,7 @@ _DEPLOYMENT: Wrong = {
 }
 _RUN: Wrong = {
     "name": Nonsense.text,
-    "labels": _label_field,
+    "labels": lambda some: some.anything() if some.chance(0.3) else _labels(some),
     "parameters": _anything,
     "job_variables": Nonsense.job_variables,
     "tags": _anything,

@@ -26,6 +26,7 @@ __all__ = ["HistoryFile", "read_histories", "read_history"]
 
 _LARGEST = 200_000_000  # bytes; a year of 5-minute values from the portal is about 20 MB
 _HOUR = timedelta(hours=1)
+_UNSAID = "as given"
 # Nobody measured a grid's hours before, and who gives later ones gives no history.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
@@ -43,7 +44,7 @@ class HistoryFile:
     """
 
     pieces: tuple[Piece, ...]
-    boundary: str = "as given"
+    boundary: str = _UNSAID
     estimated: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -71,10 +72,7 @@ def read_histories(
         (path, read_history(path, zone, time_zone=time_zone, read_answer=read_answer))
         for path in paths
     ]
-    boundaries = {file.boundary for _, file in files}
-    if len(boundaries) > 1:
-        told = ", ".join(f"{path} is {file.boundary}" for path, file in files)
-        _fail("", f"do not mix lifecycle and direct intensities: {told}")
+    boundary, noted = _boundary(files)
     known = sorted((*piece, str(path)) for path, file in files for piece in file.pieces)
     pieces: list[Piece] = []
     for i, (start, end, grams, name) in enumerate(known):
@@ -86,8 +84,22 @@ def read_histories(
         pieces.append((start, end, grams))
     count = sum(len(file.pieces) for _, file in files)
     estimated = sum(file.estimated * len(file.pieces) for _, file in files) / count
-    notes = dict.fromkeys(note for _, file in files for note in file.notes)
-    return HistoryFile(tuple(pieces), boundaries.pop(), estimated, tuple(notes))
+    notes = dict.fromkeys([*(note for _, file in files for note in file.notes), *noted])
+    return HistoryFile(tuple(pieces), boundary, estimated, tuple(notes))
+
+
+def _boundary(files: Sequence[tuple[Path, HistoryFile]]) -> tuple[str, list[str]]:
+    """What all files are of, and a note on those that do not say it themselves."""
+    said = {file.boundary for _, file in files} - {_UNSAID}
+    if len(said) > 1:
+        told = ", ".join(f"{path} is {file.boundary}" for path, file in files)
+        _fail("", f"do not mix lifecycle and direct intensities: {told}")
+    if not said:
+        return _UNSAID, []
+    (boundary,) = said
+    silent = [path.name for path, file in files if file.boundary == _UNSAID]
+    note = f"Taken to be {boundary} as the others, without saying it: {', '.join(silent)}"
+    return boundary, [note] if silent else []
 
 
 def read_history(
@@ -114,7 +126,7 @@ def read_history(
     _check(parsed, name, zone)
     return HistoryFile(
         _without_bridges(parsed, name),
-        parsed.boundary or "as given",
+        parsed.boundary or _UNSAID,
         parsed.estimated,
         parsed.notes,
     )

@@ -212,13 +212,25 @@ def test_files_that_contradict_each_other(tmp_path: Path) -> None:
 def test_two_kinds_of_intensity_do_not_mix(tmp_path: Path) -> None:
     """Direct and lifecycle values have other levels and other shapes."""
     one = portal(tmp_path / "one.csv", row(0, 1), row(1, 2))
-    other = write_csv(
-        tmp_path / "b.csv",
-        [(START + i * HOUR, START + (i + 1) * HOUR, 5.0) for i in (5, 6, 7)],
-    )
+    other = tmp_path / "b.csv"
+    other.write_text("start,CO2 direct\n2023-01-01T05:00Z,1\n2023-01-01T06:00Z,2\n")
 
     with pytest.raises(ForecastFileError, match="do not mix lifecycle and direct"):
         read_histories([one, other], "GB")
+
+
+def test_a_file_that_does_not_say_its_kind(tmp_path: Path) -> None:
+    """It goes with either, and a note says so."""
+    one = portal(tmp_path / "one.csv", row(0, 1), row(1, 2))
+    hours = [START + i * HOUR for i in (5, 6, 7)]
+    other = write_csv(tmp_path / "b.csv", [(at, at + HOUR, 5.0) for at in hours])
+
+    both = read_histories([one, other], "GB")
+
+    assert (both.boundary, len(both.pieces)) == ("lifecycle", 5)
+    assert both.notes == ("Taken to be lifecycle as the others, without saying it: b.csv",)
+    alone = read_histories([other], "GB")
+    assert (alone.boundary, alone.notes) == ("as given", ())
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,13 @@ UNSAID = ""
 # Under which name an answer of Electricity Maps has its points.
 _SERIES = ("forecast", "history", "data")
 _GB_REGION = re.compile(r"GB-(\d{1,2})", re.ASCII)
+# A point of the Carbon Aware SDK's emissions, and of its forecasts.
+_POINTS = (
+    {"location", "duration", "time", "rating"},
+    {"location", "duration", "timestamp", "value"},
+)
+_OLD_NAMES = (("time", "timestamp"), ("rating", "value"))
+_SPAN = re.compile(r"(\d\d):(\d\d):00", re.ASCII)
 Table = Mapping[str, object]
 
 
@@ -52,7 +59,7 @@ def recogniser(
 
     def recognise(payload: object, zone: str | None) -> Recognised | None:
         if isinstance(payload, dict):
-            if isinstance(payload.get("location"), str) and "forecastData" in payload:
+            if {"location", "forecastdata"} <= {key.lower() for key in payload}:
                 payload = [payload]
             else:
                 return next((k for find in _TABLES if (k := find(payload, zone))), None)
@@ -65,7 +72,7 @@ def recogniser(
             return _points(rows, zone)
         if {"from", "to"} <= set(rows[0]):
             return _gb({"data": rows}, zone)
-        return _sdk(rows, zone, signal, locations or {})
+        return _sdk(_sdk_entries(rows), zone, signal, locations or {})
 
     return recognise
 
@@ -166,6 +173,37 @@ def _scheduler(payload: Table, _: str | None) -> Recognised | None:
 
 # WattTime's answers have "data" too, GB's have no "meta".
 _TABLES = (_electricity_maps, _energy_charts, _watttime, _scheduler, _gb)
+
+
+def _sdk_entries(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """As the WebAPI answers now: its command writes capitals, other calls list points."""
+    rows = [
+        {name[:1].lower() + name[1:]: value for name, value in row.items()} for row in rows
+    ]
+    if all(any(set(row) >= known for known in _POINTS) for row in rows):
+        by_location: dict[str, list[object]] = {}
+        for row in rows:
+            by_location.setdefault(str(row["location"]), []).append(_sdk_point(row))
+        return [
+            {"location": location, "forecastData": points}
+            for location, points in by_location.items()
+        ]
+    for row in rows:
+        points = row.get("forecastData")
+        if isinstance(points, list):
+            row["forecastData"] = [_sdk_point(point) for point in points]
+    return rows
+
+
+def _sdk_point(point: object) -> object:
+    """A point by its names of today, with its duration in minutes."""
+    if not isinstance(point, dict):
+        return point
+    own = {name[:1].lower() + name[1:]: value for name, value in point.items()}
+    duration = own.get("duration")
+    if isinstance(duration, str) and (found := _SPAN.fullmatch(duration)):
+        own["duration"] = int(found[1]) * 60 + int(found[2])
+    return {**own, **{new: own[old] for old, new in _OLD_NAMES if old in own}}
 
 
 def _sdk(

@@ -160,6 +160,45 @@ def test_all_regions_of_great_britain_at_once() -> None:
     assert found.zone == "GB-13"
 
 
+def in_capitals(value: object) -> object:
+    """As the SDK's command writes it."""
+    if isinstance(value, list):
+        return [in_capitals(each) for each in value]
+    if isinstance(value, dict):
+        return {key[:1].upper() + key[1:]: in_capitals(each) for key, each in value.items()}
+    return value
+
+
+def test_what_the_command_of_the_sdk_writes() -> None:
+    """It is what the WebAPI answers, in capitals."""
+    entry = sdk_entry()
+
+    for payload in ([in_capitals(entry)], in_capitals(entry)):
+        assert values(read(payload, "US-MIDA-PJM").forecast) == values(
+            read([entry], "US-MIDA-PJM").forecast
+        )
+
+
+def test_emissions_of_the_sdk() -> None:
+    """Points by location, as a list of emissions or of a forecast, each with its length."""
+    rows = [
+        {"location": place, "time": f"2026-11-27T{hour}:00:00+00:00", "rating": grams,
+         "duration": "01:00:00"}
+        for place, grams in (("westeurope", 200.5), ("eastus", 300.5))
+        for hour in (12, 13)
+    ]  # fmt: skip
+
+    forecast = [
+        {{"time": "timestamp", "rating": "value"}.get(key, key): row[key] for key in row}
+        for row in rows
+    ]
+    for payload in (rows, in_capitals(rows), forecast):
+        assert values(read(payload, "NL").forecast) == [
+            ("2026-11-27T12:00:00+00:00", 200.5),
+            ("2026-11-27T13:00:00+00:00", 200.5),
+        ]
+
+
 def test_an_sdk_answer_of_several_locations() -> None:
     """The location in the zone that is asked for counts; without a zone none does."""
     entry = sdk_entry()

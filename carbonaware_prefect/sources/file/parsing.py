@@ -25,10 +25,17 @@ _ZONE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedAnswer:
-    """The saved answer of a forecast service: what it says, and whom to credit."""
+    """The saved answer of a forecast service.
+
+    Attributes:
+        forecast: what it says.
+        info: whom to credit.
+        assumed: in reading it, in sentences for a person.
+    """
 
     forecast: Forecast
     info: SourceInfo
+    assumed: tuple[str, ...] = ()
 
 
 ReadAnswer = Callable[[object, str | None], SavedAnswer | None]
@@ -116,7 +123,7 @@ def parse(
         _check_zone(saved.forecast.zone, name)
         credit = f"{saved.info.attribution}; {saved.info.licence}"
         note = f"The file holds an answer of {saved.info.title}; credit {credit}"
-        return Parsed(forecast=saved.forecast, notes=(note,))
+        return Parsed(forecast=saved.forecast, notes=(note, *saved.assumed))
     found = read_document(payload, name, clock)
     said = _Said(found.zone, found.signal, found.issued_at, found.end)
     forecast = _made(found.points, said, name, zone)

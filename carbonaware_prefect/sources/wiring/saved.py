@@ -1,9 +1,9 @@
 """Answers of forecast services, saved to a file, read by the parsers of the sources.
 
 A saved answer is known by its shape (see `shapes`). What it says of its zone counts;
-Energy-Charts and some servers of the Carbon Aware SDK don't say it, and then it is the
-zone asked for. Programs that save answers wrap them: an answer may stand in an envelope,
-or in a list with those of other zones.
+Energy-Charts, Great Britain's national answers and some servers of the Carbon Aware SDK
+don't say it, and then it is the zone asked for. Programs that save answers wrap them: an
+answer may stand in an envelope, or in a list with those of other zones.
 """
 
 from __future__ import annotations
@@ -56,6 +56,9 @@ def answer_reader(
         if not found or len(found) < len(part):
             return None
         fitting = [known for known in found if zone in (None, known.zone)]
+        # One that can only be taken for the zone is not needed where another one is of it.
+        own = [known for known in fitting if known.own in (None, known.zone)]
+        fitting = own or fitting
         if len(fitting) != 1:
             msg = (
                 "it has several answers of services, and not one for the zone asked for; "
@@ -77,7 +80,8 @@ def _opened(payload: object, depth: int) -> Iterator[object]:
 
 
 def _read(known: Recognised) -> SavedAnswer:
-    forecast = known.source.parse(known.payload, known.zone or UNSAID, _EVER)
+    zone = known.own or known.zone or UNSAID
+    forecast = known.source.parse(known.payload, zone, _EVER)
     return SavedAnswer(
         forecast=Forecast.from_intervals(
             [(piece.start, piece.end, value) for piece, value in forecast],
@@ -87,4 +91,5 @@ def _read(known: Recognised) -> SavedAnswer:
             issued_at=forecast.issued_at,
         ),
         info=known.source.info,
+        assumed=known.assumed,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from pydantic import SecretStr
 
@@ -18,6 +19,7 @@ from carbonaware_prefect.sources.services.electricity_maps import ElectricityMap
 from carbonaware_prefect.sources.services.energy_charts import EnergyCharts
 from carbonaware_prefect.sources.services.gb_carbon_intensity import GbCarbonIntensity
 from carbonaware_prefect.sources.services.watttime import WattTime
+from carbonaware_prefect.sources.wiring.thinned import held_until_the_next
 
 __all__ = ["UNSAID", "Recognised", "recogniser"]
 
@@ -33,6 +35,7 @@ _POINTS = (
     {"location", "duration", "timestamp", "value"},
 )
 _OLD_NAMES = (("time", "timestamp"), ("rating", "value"))
+_GREAT_BRITAIN = "GB"
 _SPAN = re.compile(r"(\d\d):(\d\d):00", re.ASCII)
 Table = Mapping[str, object]
 
@@ -45,11 +48,15 @@ class Recognised:
         source: what reads it.
         zone: as which one.
         payload: the part to be read, in the form in which the service answers now.
+        own: the zone by its service's name, where that is another one.
+        assumed: in sentences for a person.
     """
 
     source: HttpSource
     zone: str | None
     payload: object
+    own: str | None = None
+    assumed: tuple[str, ...] = ()
 
 
 def recogniser(
@@ -124,8 +131,28 @@ def _gb(payload: Table, zone: str | None) -> Recognised | None:
     if isinstance(region, int) and not isinstance(region, bool) and "data" in first:
         return Recognised(GbCarbonIntensity(), f"GB-{region}", payload)
     if {"from", "to", "intensity"} <= set(first):
-        return Recognised(GbCarbonIntensity(), "GB", payload)
+        return _national(cast("list[object]", data), zone)
     return None
+
+
+def _national(data: list[object], zone: str | None) -> Recognised:
+    """Great Britain's, which names no zone: then it is the one that is asked for."""
+    assumed = []
+    if zone not in {None, _GREAT_BRITAIN}:
+        assumed.append(
+            "Answers of this shape are of zone GB; the file names none, and was taken for "
+            f"one of {zone}, as asked"
+        )
+    if (held := held_until_the_next(data)) is not None:
+        data = held
+        assumed.append("Each period was taken to last until the next one begins")
+    return Recognised(
+        GbCarbonIntensity(),
+        zone or _GREAT_BRITAIN,
+        {"data": data},
+        own=_GREAT_BRITAIN,
+        assumed=tuple(assumed),
+    )
 
 
 def _of_all_regions(data: list[object], zone: str | None) -> Recognised:

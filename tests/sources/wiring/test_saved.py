@@ -209,6 +209,33 @@ def test_an_sdk_answer_of_several_locations() -> None:
             read(both, zone)
 
 
+def test_great_britain_names_no_zone() -> None:
+    """Its national answer is taken for what was asked for, and that is said."""
+    parsed = read(GB, "DE")
+
+    assert parsed.forecast.zone == "DE"
+    assert values(parsed.forecast) == values(read(GB, "GB").forecast)
+    assert "taken for one of DE" in parsed.notes[1]
+    assert read(GB, "GB").notes[1:] == ()
+    assert read([GB, {**EM, "zone": "DE"}], "DE").notes[0].count("Electricity Maps")
+
+
+def test_one_period_for_each_hour_holds_for_it() -> None:
+    """Where every other half hour was kept an hour is found, and that is said."""
+    periods = [
+        {
+            "from": f"2026-11-27T{hour}:00Z",
+            "to": f"2026-11-27T{hour}:30Z",
+            "intensity": {"forecast": grams},
+        }
+        for hour, grams in ((12, 300), (13, 120), (14, 200))
+    ]
+    parsed = read({"data": periods})
+
+    assert [span.duration.total_seconds() for span, _ in parsed.forecast] == [3600] * 3
+    assert "until the next one begins" in parsed.notes[1]
+
+
 @pytest.mark.parametrize(
     ("payload", "zone", "words"),
     [

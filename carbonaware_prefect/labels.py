@@ -21,6 +21,7 @@ from carbonaware_prefect.core import (
 from carbonaware_prefect.core.basis import Basis
 from carbonaware_prefect.core.hours import Starts
 from carbonaware_prefect.core.intervals import far_from_the_ends, to_utc
+from carbonaware_prefect.errors import InvalidInputError
 
 __all__ = [
     "PLANNER",
@@ -209,5 +210,5 @@ def _utc(told: str, field: str) -> datetime:
     utc = to_utc(datetime.fromisoformat(told), field)
     if not far_from_the_ends(utc):
         msg = f"{field} is no moment to start at: {told}"
-        raise ValueError(msg)
+        raise InvalidInputError(msg)
     return utc

@@ -25,7 +25,7 @@ __all__ = ["Health", "repeat"]
 _LOGGER = logging.getLogger("carbonaware_prefect.planner")
 # Planners that were started together shall not ask the server together for ever.
 _JITTER = 0.1
-# For a pass that is under way at the end; the process is to end within five in all.
+# For a pass that is changing things at the end; the process is to end within five in all.
 _LAST_SECONDS = 3.0
 
 
@@ -71,8 +71,9 @@ async def repeat(
 ) -> None:
     """Passes every ``interval``, with jitter, until SIGTERM or SIGINT.
 
-    A pass that is under way when the signal comes is given some seconds to finish, and
-    then cut off: that does no harm at any point. Nothing that a pass meets ends the loop.
+    A pass that is under way when the signal comes is cut off: that does no harm at any
+    point. One that has begun to change things is given some seconds to finish before.
+    Nothing that a pass meets ends the loop.
 
     Args:
         interval: between the starts of two passes.
@@ -115,15 +116,16 @@ async def repeat(
 
 async def _a_pass(stop: asyncio.Event) -> Report | None:
     """A pass; None where it was cut off at the end."""
+    changes = asyncio.Event()
 
     async def plan() -> Report:
         async with open_api() as api:
-            return await one_pass(api, Settings.read())
+            return await one_pass(api, Settings.read(), before_changes=changes.set)
 
     planning, stopping = asyncio.create_task(plan()), asyncio.create_task(stop.wait())
     await asyncio.wait({planning, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    await asyncio.wait({planning}, timeout=_LAST_SECONDS)
+    await asyncio.wait({planning}, timeout=_LAST_SECONDS if changes.is_set() else 0)
     if planning.done():
         return planning.result()
     planning.cancel()

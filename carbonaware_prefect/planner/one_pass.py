@@ -8,7 +8,7 @@ once come to the same slots and write the same states.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -58,6 +58,7 @@ async def one_pass(
     *,
     dry_run: bool = False,
     flow_run: str | None = None,
+    before_changes: Callable[[], None] | None = None,
 ) -> Report:
     """Plan the upcoming runs of all deployments that opted in.
 
@@ -66,6 +67,7 @@ async def one_pass(
         settings: the planner's own.
         dry_run: look and decide, and change nothing.
         flow_run: id of the planner's own flow run, where the pass is one.
+        before_changes: called when it has read and decided, before it changes anything.
 
     Returns:
         What was decided about each run, and what of it could not be done.
@@ -94,6 +96,8 @@ async def one_pass(
     outcomes, choices = await _decide(api, settings, known, limits, ahead)
     moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
     if not dry_run:
+        if before_changes is not None:
+            before_changes()
         await repairs.write(moves)
         faults = await carry_out(api, moves, not_before=ahead)
         choices = [

@@ -13,7 +13,7 @@ from tests.docs.documents import blocks
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server, a_server
 from tests.prefect_server.waiting import eventually
-from tests.prefect_server.world import World, a_world
+from tests.prefect_server.world import Engine, World, a_world
 
 # The first test waits for all of them.
 pytestmark = pytest.mark.timeout(900)
@@ -39,7 +39,10 @@ _EVENTS = {
 def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A server that listens to events, and a worker."""
     folder = tmp_path_factory.mktemp("automations")
-    with a_server(folder, settings=_EVENTS) as server, a_world(server, folder) as world:
+    with (
+        a_server(folder, settings=_EVENTS) as server,
+        a_world(server, folder, Engine.FORKED) as world,
+    ):
         world.start_worker("--limit", "3")
         yield world
 

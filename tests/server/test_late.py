@@ -11,7 +11,7 @@ import pytest
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
-from tests.prefect_server.world import DIP_IN, World, a_world
+from tests.prefect_server.world import DIP_IN, Engine, World, a_world
 
 # The first test waits for all of them.
 pytestmark = pytest.mark.timeout(900)
@@ -71,7 +71,7 @@ _AT_ONCE = ["window_passed", "deadline_passed", "brief_task", "decorated"]
 @pytest.fixture(scope="module")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A worker that starts three runs at a time: more only stand in one another's way."""
-    with a_world(server, tmp_path_factory.mktemp("late")) as world:
+    with a_world(server, tmp_path_factory.mktemp("late"), Engine.FORKED) as world:
         world.start_worker("--limit", "3")
         yield world
 

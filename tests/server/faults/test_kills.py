@@ -77,6 +77,8 @@ class Kills:
                 break
             left.look()
             self.left.append(left)
+            # What is due by now starts before it is later; a busy machine takes a while.
+            wait_until_done(world)
             # Until now, what was left would have been moved.
             world.server.clock.move_to(left.nominal - _FROZEN)
             mended = _two(world)

@@ -40,8 +40,6 @@ def faults(
         told = each(tell, STORIES)
         _let_the_held_one_go(told["held"].run)
         os.kill(world.workers[0].pid, signal.SIGKILL)
-        _go_on(told["talking"].run)
-        told["talking"].run.wait_for("Crashed")
         server.stop()
         server.start()
         world.start_worker()
@@ -214,14 +212,10 @@ def test_worker_and_server_restarted_during_the_wait(faults: dict[str, Fault]) -
     _works_once_at_its_slot(faults["undisturbed"], "start", "work", "end")
 
 
-def test_worker_killed_while_runs_work(faults: dict[str, Fault]) -> None:
-    """Nobody reads the console of such a run: its next line ends it, unless it is quiet.
-
-    That is Prefect's console, not ours; this test tells when it changes.
-    """
-    talking, quiet = faults["talking"].run, faults["quiet"].run
+def test_worker_killed_while_a_run_works(faults: dict[str, Fault]) -> None:
+    """Nobody reads the console of such a run; where that is quiet the run goes on."""
+    quiet = faults["quiet"].run
     quiet.wait_for("Completed")
     eventually(lambda: "half done" in quiet.logs(), what="the API has its log")
 
-    assert talking.state() == "Crashed"
-    assert (talking.events(), quiet.events()) == (["start"], ["start", "end"])
+    assert quiet.events() == ["start", "end"]

@@ -70,3 +70,9 @@ def test_the_drawing_shows_the_tree() -> None:
     assert sorted(errors.__all__) == sorted(drawn)
     for name in errors.__all__:
         assert issubclass(getattr(errors, name), errors.CarbonAwareError)
+
+
+def test_a_refused_move_says_where_the_run_is() -> None:
+    """The state in which the server has it, None where its answer holds none."""
+    assert errors.MoveRefusedError("no", "Cancelled").state == "Cancelled"
+    assert errors.MoveRefusedError("no").state is None

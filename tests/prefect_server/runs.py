@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +14,10 @@ import psutil
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import PATIENCE, eventually
 
-__all__ = ["TERMINAL", "Run"]
+__all__ = ["ROUNDED", "TERMINAL", "Run"]
 
+# The server rounds a start, and so a run may start up to half a second before its slot.
+ROUNDED = timedelta(seconds=1)
 TERMINAL = {"Completed", "Failed", "Crashed", "Cancelled", "TimedOut"}
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.prefect_server.fleets import each, to_their_slots
-from tests.prefect_server.runs import Run
+from tests.prefect_server.runs import ROUNDED, Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.world import DIP_IN, World
 
@@ -74,7 +74,7 @@ def test_run_leaves_its_process_and_comes_back(fleet: Fleet) -> None:
 
     assert run.events() == ["start", "start", "work", "end"]
     assert run.note("start", 1)["pid"] != run.note("start")["pid"]
-    assert _started_again(run) >= fleet.slots["sync"]
+    assert _started_again(run) >= fleet.slots["sync"] - ROUNDED
     assert fleet.slots["sync"] - run.time_of("start") == timedelta(seconds=DIP_IN)
     assert fleet.waiting["infrastructure_pid"] is None
     assert fleet.waiting["state"]["message"].startswith("Waiting for cleaner electricity: ")
@@ -104,8 +104,7 @@ def test_taken_early_it_starts_at_its_slot(fleet: Fleet) -> None:
     run = fleet.runs["early"]
 
     assert run.events() == ["start", "start", "work", "end"]
-    # The server rounds a start up to half a second early.
-    assert _started_again(run) >= fleet.slots["early"] - timedelta(seconds=1)
+    assert _started_again(run) >= fleet.slots["early"] - ROUNDED
     assert run.labels()["moves"] == 1
 
 
@@ -116,7 +115,7 @@ def test_async_flows_and_submitted_delays(fleet: Fleet, name: str) -> None:
     run.wait_for("Completed")
 
     assert run.events() == ["start", "start", "work", "end"]
-    assert _started_again(run) >= fleet.slots[name]
+    assert _started_again(run) >= fleet.slots[name] - ROUNDED
 
 
 def test_return_state_and_finally(fleet: Fleet) -> None:
@@ -141,7 +140,7 @@ def test_delay_eats_no_retry(fleet: Fleet) -> None:
     run.wait_for("Failed")
 
     assert run.events().count("work") == 3
-    assert run.time_of("work") >= fleet.slots["retrying"]
+    assert run.time_of("work") >= fleet.slots["retrying"] - ROUNDED
     assert run.read()["run_count"] == 3
 
 
@@ -151,7 +150,7 @@ def test_retry_in_process_before_the_delay(fleet: Fleet) -> None:
     run.wait_for("Completed")
 
     assert run.events() == ["start", "failed", "start", "start", "work"]
-    assert run.time_of("work") >= fleet.slots["fails_before"]
+    assert run.time_of("work") >= fleet.slots["fails_before"] - ROUNDED
 
 
 def test_two_delays_with_their_own_keys(fleet: Fleet) -> None:
@@ -160,7 +159,7 @@ def test_two_delays_with_their_own_keys(fleet: Fleet) -> None:
     second = run.finish_at_slot("second.")
 
     assert run.events() == ["start", "start", "between", "start", "between", "work"]
-    assert run.time_of("between") >= fleet.slots["twice"]
+    assert run.time_of("between") >= fleet.slots["twice"] - ROUNDED
     assert run.time_of("work") >= second
     assert second - fleet.slots["twice"] == timedelta(seconds=DIP_IN)
     assert run.labels()["first.moves"] == run.labels()["second.moves"] == 1

@@ -11,13 +11,14 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from prefect.settings import PREFECT_LOGGING_TO_API_BATCH_INTERVAL
 from prefect.settings.models.worker import WorkerSettings
 
+from carbonaware_prefect.planner.api import TAG
 from tests.clock.real_time import RealTime
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
@@ -25,7 +26,18 @@ from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World, a_world
 
-__all__ = ["DELAYED", "LOOK_AHEAD", "PLAIN", "SETTINGS", "Lab", "a_lab"]
+__all__ = [
+    "DELAYED",
+    "LOOK_AHEAD",
+    "PLAIN",
+    "SETTINGS",
+    "Lab",
+    "a_lab",
+    "a_server",
+    "another_world",
+    "deploy_planned",
+    "make_runs",
+]
 
 PLAIN = "plain.py:plain_job"
 DELAYED = "delayed.py:delayed_job"
@@ -108,6 +120,37 @@ def a_server(**settings: str) -> Iterator[Server]:
             yield server
         finally:
             server.close()
+
+
+def deploy_planned(
+    world: World, name: str, source: Path, every: timedelta, first: datetime, **env: str
+) -> str:
+    """A deployment that opted in to the planner, or the same once more.
+
+    Args:
+        world: where.
+        name: of the deployment.
+        source: the file of its forecast.
+        every: interval of its schedule.
+        first: a start of it.
+        env: more of its variables, without their prefix.
+    """
+    own = {"SOURCE": f"file:{source}", "ZONE": "DE"} | env
+    rule = {"interval": every.total_seconds(), "anchor_date": first.isoformat()}
+    return world.deploy(
+        PLAIN,
+        name=name,
+        path=str(FLOWS),
+        tags=[TAG],
+        job_variables={"env": {f"CARBONAWARE_{key}": said for key, said in own.items()}},
+        schedules=[{"schedule": rule, "slug": "often", "active": True}],
+    )
+
+
+def make_runs(server: Server, deployment: str, start: datetime, count: int) -> None:
+    """So many runs from then on, by its schedule."""
+    times = {"start_time": start.isoformat(), "min_runs": count, "max_runs": count}
+    server.call("POST", f"/deployments/{deployment}/schedule", json=times)
 
 
 @contextlib.contextmanager

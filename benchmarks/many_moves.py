@@ -18,8 +18,8 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks import render
-from benchmarks.lab import PLAIN, another_world
-from carbonaware_prefect.planner.api import TAG, Api
+from benchmarks.lab import another_world, deploy_planned, make_runs
+from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.report import Action
 from carbonaware_prefect.settings import Settings
@@ -70,29 +70,9 @@ def fill(world: World, folder: Path) -> None:
     ]
     source.write_text("\n".join(["start,gco2_per_kwh", *lines]))
     for number in range(DEPLOYMENTS):
-        key = world.deploy(
-            PLAIN,
-            name=f"deployment-{number}",
-            path=str(Path(__file__).parent / "flows"),
-            tags=[TAG],
-            job_variables={
-                "env": {
-                    "CARBONAWARE_SOURCE": f"file:{source}",
-                    "CARBONAWARE_ZONE": "DE",
-                    "CARBONAWARE_WINDOW": "2h",
-                    "CARBONAWARE_DURATION": "30m",
-                }
-            },
-            schedules=[
-                {
-                    "schedule": {"interval": 3600.0, "anchor_date": start.isoformat()},
-                    "slug": "hourly",
-                    "active": True,
-                }
-            ],
-        )
-        times = {"start_time": start.isoformat(), "min_runs": RUNS, "max_runs": RUNS}
-        world.server.call("POST", f"/deployments/{key}/schedule", json=times)
+        name = f"deployment-{number}"
+        key = deploy_planned(world, name, source, HOUR, start, WINDOW="2h", DURATION="30m")
+        make_runs(world.server, key, start, RUNS)
 
 
 async def measure(server: Server) -> dict[str, object]:

@@ -22,8 +22,8 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks import render
-from benchmarks.lab import PLAIN, a_server, another_world
-from carbonaware_prefect.planner.api import BATCH, TAG, Api
+from benchmarks.lab import a_server, another_world, deploy_planned, make_runs
+from carbonaware_prefect.planner.api import BATCH, Api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.report import Action, Report
 from carbonaware_prefect.settings import Settings
@@ -83,34 +83,17 @@ def fill(world: World, folder: Path) -> None:
             lines.append(f"{at.isoformat()},{grams}")
         file.write_text("\n".join(lines))
     for i in range(DEPLOYMENTS):
-        key = world.deploy(
-            PLAIN,
-            path=str(Path(__file__).parent / "flows"),
-            tags=[TAG],
-            job_variables={
-                "env": {
-                    "CARBONAWARE_SOURCE": f"file:{files[i < MOVING]}",
-                    "CARBONAWARE_ZONE": "DE",
-                    "CARBONAWARE_DURATION": "30m",
-                    # As many moves as there can be.
-                    "CARBONAWARE_OVERTAKE": "1",
-                }
-            },
-            schedules=[
-                {
-                    "schedule": {
-                        "interval": EVERY.total_seconds(),
-                        "anchor_date": (start + timedelta(seconds=i)).isoformat(),
-                    },
-                    "active": True,
-                }
-            ],
+        key = deploy_planned(
+            world,
+            f"deployment-{i}",
+            files[i < MOVING],
+            EVERY,
+            start + timedelta(seconds=i),
+            DURATION="30m",
+            # As many moves as there can be.
+            OVERTAKE="1",
         )
-        world.server.call(
-            "POST",
-            f"/deployments/{key}/schedule",
-            json={"start_time": start.isoformat(), "min_runs": RUNS, "max_runs": RUNS},
-        )
+        make_runs(world.server, key, start, RUNS)
 
 
 async def measure(server: Server) -> dict[str, object]:

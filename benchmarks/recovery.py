@@ -22,8 +22,8 @@ from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks import render
-from benchmarks.lab import PLAIN, a_server, another_world
-from carbonaware_prefect.planner.api import TAG, Api
+from benchmarks.lab import a_server, another_world, deploy_planned, make_runs
+from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.one_pass import one_pass
 from carbonaware_prefect.planner.repair.entries import (
     Entry,
@@ -73,10 +73,7 @@ def measured(waiting: int, lost: int) -> dict[str, Any]:
         source.write_text("\n".join(["start,gco2_per_kwh", *lines]))
         for number in range(max(1, waiting // EACH)):
             key = deploy(world, number, start, source)
-            times = {"start_time": (start + HOUR).isoformat(), "min_runs": EACH}
-            server.call(
-                "POST", f"/deployments/{key}/schedule", json=times | {"max_runs": EACH}
-            )
+            make_runs(server, key, start + HOUR, EACH)
         _as_moved(server)
         redeployed = [deploy(world, 1000 + n, start, source) for n in range(REDEPLOYED)]
         entries = [
@@ -91,25 +88,9 @@ def measured(waiting: int, lost: int) -> dict[str, Any]:
 
 def deploy(world: World, number: int, start: datetime, source: Path) -> str:
     """One of the deployments, or the same once more."""
-    schedule = {
-        "interval": EVERY.total_seconds(),
-        "anchor_date": (start + timedelta(seconds=number % 60)).isoformat(),
-    }
-    return world.deploy(
-        PLAIN,
-        name=f"deployment-{number}",
-        path=str(Path(__file__).parent / "flows"),
-        tags=[TAG],
-        job_variables={
-            "env": {
-                "CARBONAWARE_SOURCE": f"file:{source}",
-                "CARBONAWARE_ZONE": "DE",
-                "CARBONAWARE_WINDOW": "24h",
-                "CARBONAWARE_OVERTAKE": "1",
-            }
-        },
-        schedules=[{"schedule": schedule, "slug": "often", "active": True}],
-    )
+    first = start + timedelta(seconds=number % 60)
+    name = f"deployment-{number}"
+    return deploy_planned(world, name, source, EVERY, first, WINDOW="24h", OVERTAKE="1")
 
 
 def _labels(due: datetime, slot: datetime) -> dict[str, Any]:

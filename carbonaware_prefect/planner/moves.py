@@ -19,6 +19,7 @@ import httpx
 from carbonaware_prefect.planner.api import BATCH, Api
 from carbonaware_prefect.planner.calls import Json, parts, together
 from carbonaware_prefect.planner.upcoming import SAME, Upcoming, moment
+from carbonaware_prefect.prefect_edge.flow_runs import is_busy
 
 __all__ = ["Move", "carry_out", "is_locked", "propose", "scheduled"]
 
@@ -195,6 +196,9 @@ async def _answers(api: Api, matching: Json, runs: list[str], state: Json) -> li
     try:
         return await api.set_states(matching | {"id": {"any_": runs}}, state)
     except httpx.HTTPStatusError as error:
+        if is_busy(error):
+            # That is not about any of them, and has been tried for long enough.
+            raise
         if len(runs) == 1:
             why = f"it answers {error.response.status_code}"
             return [

@@ -106,9 +106,8 @@ def read_upcoming(run: Json) -> Upcoming | None:
     """The run, or None when it lacks what every scheduled run has."""
     state = run.get("state") or {}
     details = state.get("state_details") or {}
-    start, nominal = (
-        moment(details.get("scheduled_time")), moment(run.get("expected_start_time")),
-    )  # fmt: skip
+    start = moment(details.get("scheduled_time"))
+    nominal = moment(run.get("expected_start_time"))
     created, deployment = moment(run.get("created")), run.get("deployment_id")
     if start is None or nominal is None or created is None or deployment is None:
         return None

@@ -109,7 +109,6 @@ def a_demo(folder: Path, *arguments: str) -> Iterator[Demo]:
             process.kill()
 
 
-@pytest.mark.timeout(240)
 def test_demo(tmp_path: Path) -> None:
     """The demo tells its steps in order, measures, exits 0 and leaves nothing behind."""
     with a_demo(tmp_path, "--json") as demo:
@@ -138,7 +137,6 @@ def test_demo(tmp_path: Path) -> None:
         (signal.SIGINT, None),
     ],
 )
-@pytest.mark.timeout(180)
 def test_interrupted(number: signal.Signals, after: str | None, tmp_path: Path) -> None:
     """A signal in the middle ends every process and removes the temporary folder."""
     with a_demo(tmp_path) as demo:
@@ -160,7 +158,6 @@ def test_interrupted(number: signal.Signals, after: str | None, tmp_path: Path) 
         demo.assert_nothing_is_left()
 
 
-@pytest.mark.timeout(120)
 def test_server_does_not_come_up(tmp_path: Path) -> None:
     """Without a server the demo exits 1 and shows the end of the server's log."""
     # The children's interpreter finds this in place of Prefect.

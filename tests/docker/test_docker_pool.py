@@ -44,11 +44,7 @@ from tests.server.planner.occurrences import (
 from tests.server.planner.passes import plan, row_of
 from tests.server.planner.real_time import Timeline
 
-pytestmark = [
-    pytest.mark.infra,
-    # The first test waits for the engine, its image, the server and two deployments.
-    pytest.mark.timeout(420),
-]
+pytestmark = pytest.mark.infra
 
 # From a container's start, on a machine that is busy with other tests.
 _DIP_IN = 60.0

@@ -21,7 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.infra)
-            item.add_marker(pytest.mark.timeout(900))
 
 
 def require_postgres() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 import httpx
+import pytest
 
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.moves import propose
@@ -39,3 +40,27 @@ def test_a_stubborn_run_among_others() -> None:
     assert refused == {"run-3", "run-30"}
     assert results.keys() == set(runs)
     assert results["run-3"]["details"]["reason"] == "it answers 500"
+
+
+class Busy:
+    """A server that has no time, however often it has been asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def set_states(self, matching: Any, state: Any) -> Any:
+        self.asked += 1
+        request = httpx.Request("POST", "http://api/flow_runs/bulk_set_state")
+        httpx.Response(503, request=request).raise_for_status()
+
+
+def test_a_busy_server_is_not_asked_about_each() -> None:
+    """That it has no time is no answer about any run, and each try takes it more."""
+    server = Busy()
+    runs = [f"run-{number}" for number in range(50)]
+
+    with pytest.raises(httpx.HTTPStatusError):
+        asyncio.run(
+            propose(cast("Api", server), {"id": {"any_": runs}}, {"type": "SCHEDULED"})
+        )
+    assert server.asked == 1

@@ -16,11 +16,13 @@ from tests.prefect_server.prefects import OWN_ENGINE, job_variables
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
+from tests.prefect_server.waiting import eventually
 
 __all__ = ["DIP_IN", "FLOWS", "Engine", "World", "a_world"]
 
 # Hours, as those of people.
 DIP_IN = 3 * 3600.0
+_REPORTERS = ("prefect.runner.flow_run_executor", "prefect.flow_runs.worker")
 FLOWS = Path(__file__).parents[1] / "server" / "flows"
 
 
@@ -134,6 +136,21 @@ class World:
     def output(self) -> str:
         """What its workers and their runs have said."""
         return "\n".join(worker.output() for worker in self.workers)
+
+    def wait_for_second_reports(self) -> None:
+        """Return when its workers have reported all crashes so far for the second time.
+
+        What follows a process does so first, and then the one that had the run started.
+        The server takes the second report for news only if the run has been moved in
+        between; both tell what may have been the reason.
+        """
+
+        def both_have_told() -> bool:
+            told = self.output()
+            first, second = (told.count(f"{who} - Check ") for who in _REPORTERS)
+            return 0 < first == second
+
+        eventually(both_have_told, what="both reports of each crash")
 
     def _command(self, engine: Engine) -> str | None:
         if engine is Engine.FORKED:

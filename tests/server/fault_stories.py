@@ -25,7 +25,6 @@ from tests.prefect_server.world import DIP_IN, World
 LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
 _PLAIN = "plain.py:sync_flow"
-_REPORTERS = ("prefect.runner.flow_run_executor", "prefect.flow_runs.worker")
 # That a move makes, with their second tries.
 _CALLS = 4
 
@@ -113,14 +112,8 @@ def killed_before_the_move(fault: Fault) -> None:
     run = fault.run
     run.wait_for("Crashed")
     fault.seen["crashed"] = run.labels()
-
-    def both_have_told() -> bool:
-        told = fault.world.output()
-        first, second = (told.count(f"{who} - Check ") for who in _REPORTERS)
-        return 0 < first == second
-
     # The worker reports a killed process twice; the second report would hit a retry.
-    eventually(both_have_told, what="both reports")
+    fault.world.wait_for_second_reports()
     run.set_state(type="SCHEDULED", name="AwaitingRetry", message="Retry from the UI")
     run.wait_for("Completed")
 

@@ -15,8 +15,6 @@ from tests.prefect_server.server import Server, a_server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import Engine, World, a_world
 
-# The first test waits for all of them.
-pytestmark = pytest.mark.timeout(900)
 _PAGE = {
     automation["name"]: automation
     for block in blocks("yaml")

@@ -13,8 +13,6 @@ from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import DIP_IN, Engine, World, a_world
 
-# The first test waits for all of them.
-pytestmark = pytest.mark.timeout(900)
 _MINUTE, _HOUR = timedelta(minutes=1), timedelta(hours=1)
 _LATE = 3 * _HOUR
 _SCHEDULED = {"in_order": {}, "overtaking": {"CARBONAWARE_OVERTAKE": "1"}}

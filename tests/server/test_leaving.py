@@ -11,8 +11,6 @@ from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import Engine, World, a_world
 
-# The first test waits for all of them.
-pytestmark = pytest.mark.timeout(900)
 _NAMES = ["careful", "careful_async", "careless", "approved", "hooked"]
 
 

@@ -23,9 +23,6 @@ tests = importlib.util.find_spec("tests") is not None
 print(json.dumps([package.__file__, tests, package.__version__]))
 """
 
-# Each waits for a server to start, and the demo for a slot as well.
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from carbonaware_prefect.errors import SourceMalformedError
+from carbonaware_prefect.sources.http.reading import Reader
+
 __all__ = ["held_until_the_next"]
 
 # With two of them nobody can tell a rule from a gap.
 _FEWEST = 3
 _LONGEST = timedelta(hours=1)
+_READER = Reader("a saved answer")
 
 
 def held_until_the_next(periods: Sequence[object]) -> list[object] | None:
@@ -46,12 +50,7 @@ def _times(period: object) -> tuple[datetime, datetime] | None:
     if not isinstance(period, dict):
         return None
     try:
-        start, end = (
-            datetime.fromisoformat(str(period[key]).replace("Z", "+00:00"))
-            for key in ("from", "to")
-        )
-        follows = start < end
-    except (KeyError, TypeError, ValueError):
-        # Without a value, or one with and one without an offset.
+        start, end = (_READER.moment(period.get(key), key) for key in ("from", "to"))
+    except SourceMalformedError:
         return None
-    return (start, end) if follows else None
+    return (start, end) if start < end else None

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.prefect_server.server import Server
 from tests.prefect_server.world import World
 from tests.server.planner.occurrences import a_planned_world
-
-# That of a module's set-up, beside programs that take all cores.
-_SECONDS = 1200
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test here the time that a module's set-up may take on a busy machine."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ ENGINE: dict[str, str] = {}
 # been moved, makes the server so busy that it reports some of them Crashed.
 _GENTLY = {"PREFECT_CLIENT_MAX_RETRIES": "8"}
 _AT_ONCE = "2"
-_REPORTERS = ("prefect.runner.flow_run_executor", "prefect.flow_runs.worker")
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # So long that no test sees a second start, and none lies in the planner's horizon.
 _INTERVAL = timedelta(days=30)
@@ -264,20 +263,9 @@ def a_planned_world(server: Server, folder: Path) -> Iterator[World]:
 
 
 def wait_for_crash(occurrence: Occurrence) -> None:
-    """Return when a worker has reported the crash of the only run for the last time.
-
-    What follows its process does so first, and then the one that had the run started. The
-    server takes the second report for news only if the run has been moved in between; both
-    tell what may have been the reason.
-    """
+    """Return when a worker has reported the crash of the only run for the last time."""
     occurrence.run().wait_for("Crashed")
-
-    def both_have_told() -> bool:
-        told = occurrence.world.output()
-        first, second = (told.count(f"{who} - Check ") for who in _REPORTERS)
-        return 0 < first == second
-
-    eventually(both_have_told, what="both reports")
+    occurrence.world.wait_for_second_reports()
 
 
 def wait_until_done(world: World) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +12,6 @@ from tests.prefect_server.world import World, a_world
 
 # A pass looks at what crashed within a day.
 _FORGOTTEN = timedelta(hours=25)
-# Beside programs that take all cores.
-_SECONDS = 1200
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test here the time that a server may take to start on a busy machine."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
 @pytest.fixture(scope="package")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from carbonaware_prefect.core.basis import Basis
+from carbonaware_prefect.core.choice import MOVED, reason_for, share_saved
 from carbonaware_prefect.core.forecast import Forecast, Signal
 from carbonaware_prefect.core.intervals import to_utc
 from carbonaware_prefect.core.reasons import Reason
@@ -77,13 +78,10 @@ class Decision:
     def saving(self) -> float | None:
         """``1 - slot mean / nominal mean``, always against the run's own nominal start.
 
-        None when either mean is unknown, or the nominal mean is not positive (a ratio
-        to zero or to a negative intensity means nothing).
+        None when either mean is unknown, or the nominal mean is not positive.
         """
         nominal = self.percent_nominal if self.modelled else self.intensity_nominal
-        if self.slot is None or nominal is None or nominal <= 0:
-            return None
-        return 1 - self.slot.mean_intensity / nominal
+        return share_saved(nominal, None if self.slot is None else self.slot.mean_intensity)
 
 
 def run_now(
@@ -149,52 +147,49 @@ def conclude(
         signal=forecast.signal,
         basis=forecast.basis,
     )
+    reason = reason_for(
+        request,
+        slot,
+        now,
+        lambda start: forecast.mean(start, request.duration),
+        request.least_saving(forecast),
+    )
+    found = replace(base, slot=slot, reason=reason)
+    if reason in MOVED:
+        return wait_for(found)
     if request.conflict is not None:
-        sentence = f"{starting}: {request.conflict}"
-        return replace(base, reason=request.conflict_reason, sentence=sentence)
-    if now > request.latest_start:
+        return replace(base, reason=reason, sentence=f"{starting}: {request.conflict}")
+    if reason is Reason.WINDOW_CLOSED:
         because = f" ({request.ends_because})" if request.ends_because else ""
         closed = _moment(request.latest_start, now)
         sentence = f"{starting}: the window closed at {closed}{because}"
-        return replace(base, reason=Reason.WINDOW_CLOSED, sentence=sentence)
+        return replace(base, reason=reason, sentence=sentence)
     if slot is None:
         starts = request.starts_from(now)
         error = no_slot(forecast, starts[0][0], starts[-1][1], request.duration)
-        return replace(base, reason=Reason.NO_FORECAST, sentence=f"{starting}: {error}")
-    default = max(now, request.nominal_start)
-    found = replace(base, slot=slot)
-    if not request.allows(default):
-        finish = request.finish_by_start
-        too_late = finish is not None and default > finish
-        reason = Reason.FINISH_BY if too_late else Reason.HOURS_KEPT_FREE
-        return wait_for(replace(found, reason=reason))
-    return _weigh(found, forecast, default, starting)
+        return replace(base, reason=reason, sentence=f"{starting}: {error}")
+    return _stay(found, forecast, max(now, request.nominal_start), starting)
 
 
-def _weigh(
+def _stay(
     found: Decision, forecast: Forecast, default: datetime, starting: str
 ) -> Decision:
-    """Whether the slot is worth leaving the start that the run would have without us."""
+    """The decision for the start that the run has without us, and what the slot lacks."""
     request, slot = found.request, found.slot
     assert slot is not None  # noqa: S101  conclude() has looked
     mean = forecast.mean(default, request.duration)
-    if slot.start == default or (mean is not None and mean <= slot.mean_intensity):
-        stay = slot if mean is None else Slot(default, default + request.duration, mean)
+    stay = slot if mean is None else Slot(default, default + request.duration, mean)
+    if found.reason is Reason.SAVING_TOO_SMALL:
+        saving, least = found.saving or 0.0, request.least_saving(forecast)
+        because = (
+            f"{_clock(slot.start)} would save {100 * saving:.1f} %, less than "
+            f"the minimum saving of {100 * least:g} %"
+        )
+    else:
         until = _clock(request.latest_start)
         level = "now" if found.modelled else f"{stay.mean_intensity:.0f} gCO2/kWh"
-        sentence = (
-            f"{starting}: no start until {until} is cleaner than {level}{_rest(found)}"
-        )
-        return replace(found, slot=stay, sentence=sentence)
-    saving, least = found.saving, request.least_saving(forecast)
-    if mean is not None and saving is not None and saving < least:
-        stay = Slot(default, default + request.duration, mean)
-        sentence = (
-            f"{starting}: {_clock(slot.start)} would save {100 * saving:.1f} %, less than "
-            f"the minimum saving of {100 * least:g} %{_rest(found)}"
-        )
-        return replace(found, slot=stay, reason=Reason.SAVING_TOO_SMALL, sentence=sentence)
-    return wait_for(found)
+        because = f"no start until {until} is cleaner than {level}"
+    return replace(found, slot=stay, sentence=f"{starting}: {because}{_rest(found)}")
 
 
 def wait_for(decision: Decision) -> Decision:

@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from functools import lru_cache
 
-from carbonaware_prefect.core.intervals import Interval
+from carbonaware_prefect.core.intervals import Interval, to_utc
 from carbonaware_prefect.errors import InvalidInputError
 
-__all__ = ["Hours", "allowed_starts", "closed_intervals", "moment_of"]
+__all__ = ["Hours", "OfficeHours", "allowed_starts", "closed_intervals", "moment_of"]
 
 _DAY = timedelta(days=1)
+_WEEK = frozenset(range(7))
 Starts = tuple[tuple[datetime, datetime], ...]
 """Closed pieces of allowed starts, in order, in UTC."""
 
@@ -45,6 +47,54 @@ class Hours:
 
     def __str__(self) -> str:
         return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeHours:
+    """Some hours of some days of every week, by the local clock; no public holidays.
+
+    Attributes:
+        days: of the week, 0 is Monday.
+        opens: when they begin.
+        closes: when they end, later on the same day; None for a moment only.
+
+    Raises:
+        InvalidInputError: (a ValueError) no days, or an end that is not later.
+    """
+
+    days: frozenset[int]
+    opens: time
+    closes: time | None = None
+
+    def __post_init__(self) -> None:
+        if not self.days or not self.days <= _WEEK:
+            msg = f"office hours need days from 0 (Monday) to 6, got {set(self.days)!r}"
+            raise InvalidInputError(msg)
+        if self.closes is not None and self.closes <= self.opens:
+            msg = (
+                f"office hours must end later on the same day, got {self.opens:%H:%M} to "
+                f"{self.closes:%H:%M}"
+            )
+            raise InvalidInputError(msg)
+
+    def next_open(self, moment: datetime, zone: tzinfo) -> datetime:
+        """The first moment from ``moment`` on (itself, or later) that lies in them (UTC).
+
+        Raises:
+            InvalidInputError: (a ValueError) out of the calendar.
+        """
+        day = to_utc(moment, "moment").astimezone(zone).date()
+        try:
+            while True:
+                if day.weekday() in self.days:
+                    opens = _first(day, self.opens, zone)
+                    closes = opens if self.closes is None else _last(day, self.closes, zone)
+                    if moment <= closes:
+                        return max(opens, to_utc(moment, "moment"))
+                day += _DAY
+        except OverflowError:
+            msg = f"office hours after {moment.isoformat()} are out of the calendar"
+            raise InvalidInputError(msg) from None
 
 
 def moment_of(limit: time | timedelta, due: datetime, zone: tzinfo) -> datetime:
@@ -119,14 +169,26 @@ def _last(day: date, clock: time, zone: tzinfo) -> datetime:
     return max(_comings(day, clock, zone))
 
 
-def _comings(day: date, clock: time, zone: tzinfo) -> list[datetime]:
+def _comings(day: date, clock: time, zone: tzinfo) -> Sequence[datetime]:
     """When the local clock shows ``clock`` on ``day``: twice the same on most days."""
+    try:
+        return _told_before(day, clock, zone)
+    except TypeError:
+        # dateutil's time zones have no hash.
+        return _told(day, clock, zone)
+
+
+def _told(day: date, clock: time, zone: tzinfo) -> Sequence[datetime]:
     local = datetime.combine(day, clock, zone)
     comings = [local.replace(fold=fold).astimezone(timezone.utc) for fold in (0, 1)]
     shown = [at for at in comings if at.astimezone(zone).time() == clock]
     # Skipped by the clocks: the two answers lie before and after the jump. The moment of
     # the jump itself is what a clock on the wall passes at that time.
     return shown or [_jump(min(comings), max(comings), zone)]
+
+
+# Runs of a schedule ask for the same days again and again.
+_told_before = lru_cache(maxsize=4096)(_told)
 
 
 def _jump(before: datetime, after: datetime, zone: tzinfo) -> datetime:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carbonaware_prefect.core import Hours, Interval
-from carbonaware_prefect.core.hours import allowed_starts, closed_intervals, moment_of
+from carbonaware_prefect.core.hours import (
+    OfficeHours,
+    allowed_starts,
+    closed_intervals,
+    moment_of,
+)
 from carbonaware_prefect.errors import InvalidInputError
 
 UTC = timezone.utc
@@ -138,3 +143,66 @@ def test_allowed_starts_are_those_that_overlap_nothing(
         )
         assert any(low <= start <= high for low, high in pieces) == expected
     assert list(pieces) == sorted(pieces)
+
+
+WORK = OfficeHours(frozenset(range(5)), time(9), time(17))
+FRIDAY = datetime(2026, 11, 27, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("hour", "expected"),
+    [
+        (7, FRIDAY.replace(hour=8)),
+        (12, FRIDAY.replace(hour=12)),
+        (16, FRIDAY.replace(hour=16)),
+        (17, FRIDAY + timedelta(days=3, hours=8)),
+    ],
+)
+def test_office_hours_come_again_after_the_weekend(hour: int, expected: datetime) -> None:
+    """Before, in, at the end of and after those of a Friday in Berlin."""
+    assert WORK.next_open(FRIDAY.replace(hour=hour), BERLIN) == expected
+
+
+def test_office_hours_of_a_moment() -> None:
+    """Without an end only the moment itself counts."""
+    mondays = OfficeHours(frozenset({0}), time(9))
+
+    assert mondays.next_open(FRIDAY, UTC) == FRIDAY + timedelta(days=3, hours=9)
+    assert mondays.next_open(datetime(2026, 11, 30, 9, 1, tzinfo=UTC), UTC) == datetime(
+        2026, 12, 7, 9, tzinfo=UTC
+    )
+
+
+def test_no_office_hours() -> None:
+    """No days, days that do not exist, an end before the start, no calendar any more."""
+    for days in (frozenset[int](), frozenset({7})):
+        with pytest.raises(InvalidInputError, match="need days from 0"):
+            OfficeHours(days, time(9))
+    with pytest.raises(
+        InvalidInputError, match="later on the same day, got 09:00 to 08:00"
+    ):
+        OfficeHours(frozenset({0}), time(9), time(8))
+    with pytest.raises(InvalidInputError, match="out of the calendar"):
+        OfficeHours(frozenset({0}), time(9)).next_open(
+            datetime(9999, 12, 31, 12, tzinfo=UTC), UTC
+        )
+
+
+class TwoHoursAhead(tzinfo):
+    """A time zone without a hash, like those of dateutil."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        return timedelta(hours=2)
+
+    def dst(self, moment: datetime | None) -> timedelta:
+        return timedelta(0)
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "two hours ahead"
+
+
+def test_time_zones_without_a_hash() -> None:
+    """They tell the same times as others."""
+    assert moment_of(time(7), FRIDAY, TwoHoursAhead()) == FRIDAY.replace(hour=5)

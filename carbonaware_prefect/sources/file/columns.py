@@ -36,6 +36,7 @@ _END = frozenset({
     "end", "end time", "ends at", "end date", "to", "until", "valid to", "period end",
     "ende", "bis", "datum bis", "endzeit", "fin", "date fin", "date de fin", "jusqu a",
 })  # fmt: skip
+_ISSUED = frozenset({"issued at", "issued", "issue time", "reference time"})
 _ZONE = frozenset({"zone", "zone id", "zone key"})
 _ESTIMATED = frozenset({"data estimated", "estimated", "is estimated"})
 _UNIT = frozenset({"unit", "units", "einheit", "einheiten", "unite", "unites"})
@@ -72,6 +73,7 @@ class Columns:
         start: of the start, or of its date where ``clock`` holds the time of day.
         value: of the intensity.
         clock, end, unit, zone: of these.
+        issued: of when the forecast was published.
         factor: converts the intensity to gCO2/kWh, where no column ``unit`` says more.
         time_zone: what the header names for times without one.
         estimated: of whether the value is an estimate.
@@ -84,6 +86,7 @@ class Columns:
     end: int | None = None
     unit: int | None = None
     zone: int | None = None
+    issued: int | None = None
     factor: float = 1.0
     time_zone: tzinfo | None = None
     estimated: int | None = None
@@ -117,6 +120,7 @@ def find_columns(cells: Sequence[str], where: str) -> Columns | None:
         end=_the_one(ends, names, ("end", "utc"), where, "the end") if ends else None,
         unit=_first(bare, _UNIT),
         zone=_first(bare, _ZONE),
+        issued=_first(bare, _ISSUED),
         factor=factor_in(names[value], default=1.0) or 1.0,
         time_zone=time_zone_named(cells[start], where),
         estimated=_first(bare, _ESTIMATED),

@@ -17,7 +17,17 @@ from carbonaware_prefect.sources.file.faults import refusal
 from carbonaware_prefect.sources.file.points import Point, intervals
 from carbonaware_prefect.sources.file.table import read_table
 
-__all__ = ["Parsed", "ReadAnswer", "SavedAnswer", "parse", "parse_forecast"]
+__all__ = [
+    "Parsed",
+    "ReadAnswer",
+    "Said",
+    "SavedAnswer",
+    "clock_of",
+    "is_json",
+    "made",
+    "parse",
+    "parse_forecast",
+]
 
 _NAME = "file"
 _ZONE_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", re.ASCII)
@@ -96,6 +106,35 @@ def parse(
         raise refusal(name, "is empty; it must be CSV with a header, or JSON with 'points'")
 
     notes: list[str] = []
+    clock = clock_of(time_zone, notes)
+    if not is_json(text):
+        table = read_table(text, name, zone=zone, clock=clock)
+        forecast = made(table.points, Said(table.zone), name, zone)
+        parsed = _parsed(forecast, notes, table.times, table.points)
+        return replace(parsed, boundary=table.boundary, estimated=table.estimated)
+    payload = _json(text, name)
+    saved = None if read_answer is None else _saved(payload, zone, name, read_answer)
+    if saved is not None:
+        _check_zone(saved.forecast.zone, name)
+        credit = f"{saved.info.attribution}; {saved.info.licence}"
+        note = f"The file holds an answer of {saved.info.title}; credit {credit}"
+        return Parsed(forecast=saved.forecast, notes=(note, *saved.assumed))
+    found = read_document(payload, name, clock)
+    said = Said(found.zone, found.signal, found.issued_at, found.end)
+    forecast = made(found.points, said, name, zone)
+    return _parsed(forecast, notes, found.times, found.points)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text that is not empty is meant as JSON, and no table."""
+    return text.lstrip()[0] in "{["
+
+
+def clock_of(time_zone: tzinfo | None, notes: list[str]) -> Callable[[str], tzinfo]:
+    """Gives the time zone of times that name none, and notes it when it is asked.
+
+    What it gives raises `ForecastFileError` where nobody said one.
+    """
 
     def clock(where: str) -> tzinfo:
         if time_zone is None:
@@ -112,26 +151,11 @@ def parse(
             )
         return time_zone
 
-    if text.lstrip()[0] not in "{[":
-        table = read_table(text, name, zone=zone, clock=clock)
-        forecast = _made(table.points, _Said(table.zone), name, zone)
-        parsed = _parsed(forecast, notes, table.times, table.points)
-        return replace(parsed, boundary=table.boundary, estimated=table.estimated)
-    payload = _json(text, name)
-    saved = None if read_answer is None else _saved(payload, zone, name, read_answer)
-    if saved is not None:
-        _check_zone(saved.forecast.zone, name)
-        credit = f"{saved.info.attribution}; {saved.info.licence}"
-        note = f"The file holds an answer of {saved.info.title}; credit {credit}"
-        return Parsed(forecast=saved.forecast, notes=(note, *saved.assumed))
-    found = read_document(payload, name, clock)
-    said = _Said(found.zone, found.signal, found.issued_at, found.end)
-    forecast = _made(found.points, said, name, zone)
-    return _parsed(forecast, notes, found.times, found.points)
+    return clock
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Said:
     """What a file says of itself."""
 
     zone: str | None = None
@@ -140,7 +164,12 @@ class _Said:
     end: datetime | None = None
 
 
-def _made(points: Sequence[Point], said: _Said, name: str, zone: str | None) -> Forecast:
+def made(points: Sequence[Point], said: Said, name: str, zone: str | None) -> Forecast:
+    """The forecast that points make.
+
+    Raises:
+        ForecastFileError: (a ValueError) they make none; says where and why.
+    """
     _check_zone(said.zone, name)
     pieces = list(intervals(points, said.end, name))
     try:

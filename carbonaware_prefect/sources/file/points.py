@@ -20,12 +20,14 @@ class Point:
         where: file and line.
         start, end: UTC; without an end it holds until the next point starts.
         grams_per_kwh: None where the intensity is not known: a gap from ``start`` on.
+        issued_at: when it was published (UTC), where a column says so.
     """
 
     where: str
     start: datetime
     end: datetime | None
     grams_per_kwh: float | None
+    issued_at: datetime | None = None
 
 
 def intervals(

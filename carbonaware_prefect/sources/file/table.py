@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from carbonaware_prefect.sources.file.columns import (
     INTENSITY,
@@ -86,10 +86,11 @@ def read_table(
         clock if said is None else lambda _: said,
     )
     numbers = _numbers(rows, columns, plain=separator == ",")
+    issued = _issued(rows, columns, clock)
     points = [
-        Point(row.where, start, end, number)
-        for row, start, end, number in zip(
-            rows, times.starts, times.ends, numbers, strict=True
+        Point(row.where, start, end, number, at)
+        for row, start, end, number, at in zip(
+            rows, times.starts, times.ends, numbers, issued, strict=True
         )
     ]
     return Table(
@@ -171,6 +172,16 @@ def _share_estimated(
     known = [row for row, number in zip(rows, numbers, strict=True) if number is not None]
     marked = sum(row.cell(columns.estimated).lower() in _YES for row in known)
     return marked / len(known) if known else 0.0
+
+
+def _issued(
+    rows: Sequence[_Row], columns: Columns, clock: Callable[[str], tzinfo]
+) -> Sequence[datetime | None]:
+    """When each row was published; None for all where no column says it."""
+    if columns.issued is None:
+        return [None] * len(rows)
+    cells = [Cell(f"{row.where} issue time", row.cell(columns.issued)) for row in rows]
+    return read_times(cells, [None] * len(rows), clock).starts
 
 
 def _start(row: _Row, columns: Columns) -> Cell:

@@ -8,15 +8,14 @@ file usually do. And it is learnt from unseen, so values that cannot be are refu
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
 from carbonaware_prefect.errors import ForecastFileError
+from carbonaware_prefect.sources.file.gaps import unbridged, usual_step
 from carbonaware_prefect.sources.file.parsing import Parsed, ReadAnswer, parse
 from carbonaware_prefect.sources.file.text import decode, read_bytes
 from carbonaware_prefect.sources.http.reading import GRAMS_PER_KWH_LIMIT
@@ -159,24 +158,10 @@ def _check_years(moments: Iterable[datetime], where: str) -> None:
 
 def _without_bridges(parsed: Parsed, name: str) -> tuple[Piece, ...]:
     """The pieces, none longer than they usually are: a forecast file bridges its gaps."""
-    step = _usual(parsed, name)
-    return tuple(
-        (piece.start, min(piece.end, piece.start + step), grams)
-        for piece, grams in parsed.forecast
-    )
-
-
-def _usual(parsed: Parsed, name: str) -> timedelta:
-    """How long a value usually holds."""
-    lengths = [piece.end - piece.start for piece, _ in parsed.forecast]
-    if any(point.end is None for point in parsed.points):
-        # Rows without a value count too, and the last one's end is a guess.
-        starts = [point.start for point in parsed.points]
-        lengths = [later - sooner for sooner, later in pairwise(starts)] or lengths
-    step = Counter(lengths).most_common(1)[0][0]
+    step = usual_step(parsed.forecast, parsed.points)
     if step > _HOUR:
         _fail(name, f"has a value for each {step}; it must have one an hour, or more")
-    return step
+    return tuple(unbridged(parsed.forecast, step))
 
 
 def _fail(where: str, fault: str) -> NoReturn:

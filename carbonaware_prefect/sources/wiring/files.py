@@ -17,7 +17,7 @@ from carbonaware_prefect.sources.typical.clocks import time_zone_of
 from carbonaware_prefect.sources.wiring.saved import answer_reader
 from carbonaware_prefect.sources.wiring.zones import locations_of
 
-__all__ = ["open_file"]
+__all__ = ["open_file", "time_zone_for"]
 
 
 def open_file(path: str, settings: Settings, *, confined: bool) -> FileSource:
@@ -40,7 +40,7 @@ def open_file(path: str, settings: Settings, *, confined: bool) -> FileSource:
     return FileSource(
         path_below(path, settings.forecast_folder) if confined else path,
         name=path,
-        time_zone=partial(_time_zone, settings),
+        time_zone=partial(time_zone_for, settings),
         read_answer=answer_reader(
             signal=settings.sdk_signal or "average",
             locations=locations_of(settings.sdk_locations),
@@ -49,7 +49,7 @@ def open_file(path: str, settings: Settings, *, confined: bool) -> FileSource:
     )
 
 
-def _time_zone(settings: Settings, zone: str | None) -> tzinfo | None:
+def time_zone_for(settings: Settings, zone: str | None) -> tzinfo | None:
     """Of times that name none: as the settings say, else the one that the zone lives in."""
     if settings.forecast_time_zone is not None:
         return settings.forecast_time_zone

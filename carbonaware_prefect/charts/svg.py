@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from carbonaware_prefect.charts.scale import nice_ceiling, steps, tick_length, ticks
 from carbonaware_prefect.core import Forecast
 
-__all__ = ["draw_svg"]
+__all__ = ["HEAD", "STYLE", "draw_svg", "plain"]
 
 _WIDTH, _LEFT, _RIGHT = 860, 64, 40
 _TOP, _PLOT = 92, 260
@@ -20,7 +20,7 @@ _LINE = 17
 _LETTERS = 118
 # XML 1.0 allows no other control characters, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_STYLE = """\
+STYLE = """\
 text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#333}
 .title{font-size:18px;font-weight:600;fill:#111}
 .quiet{fill:#666}
@@ -29,6 +29,12 @@ text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fil
 .axis{stroke:#888;stroke-width:1}
 .area{fill:#1b7f5a;fill-opacity:.13;stroke:none}
 .line{fill:none;stroke:#1b7f5a;stroke-width:2;stroke-linejoin:round}"""
+
+HEAD = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+    'width="{width}" height="{height}" role="img" '
+    'aria-labelledby="chart-title chart-description">'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,32 +85,29 @@ def draw_svg(
     body = [
         *_heading(title, subtitle, _described(forecast, values, start, end)),
         f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
-        f'<text class="title" x="{_LEFT}" y="30">{_text(title)}</text>',
-        f'<text class="quiet" x="{_LEFT}" y="50">{_text(subtitle)}</text>',
+        f'<text class="title" x="{_LEFT}" y="30">{plain(title)}</text>',
+        f'<text class="quiet" x="{_LEFT}" y="50">{plain(subtitle)}</text>',
         *_axes(scale, forecast.unit),
         *(part for stretch in pieces for part in _stretch(scale, stretch)),
         *(
             f'<text class="note" x="{_LEFT}" y="{_TOP + _PLOT + 60 + i * _LINE}">'
-            f"{_text(line)}</text>"
+            f"{plain(line)}</text>"
             for i, line in enumerate(foot)
         ),
     ]
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
-        f'width="{_WIDTH}" height="{height}" role="img" '
-        'aria-labelledby="chart-title chart-description">'
-    )
+    head = HEAD.format(width=_WIDTH, height=height)
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *body, "</svg>", ""])
 
 
-def _text(text: str) -> str:
+def plain(text: str) -> str:
+    """A text as it may stand in the document."""
     return escape(_FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _heading(title: str, subtitle: str, description: str) -> Iterator[str]:
-    yield f'<title id="chart-title">{_text(title)}</title>'
-    yield f'<desc id="chart-description">{_text(f"{subtitle}. {description}")}</desc>'
-    yield f"<style>{_STYLE}</style>"
+    yield f'<title id="chart-title">{plain(title)}</title>'
+    yield f'<desc id="chart-description">{plain(f"{subtitle}. {description}")}</desc>'
+    yield f"<style>{STYLE}</style>"
 
 
 def _described(

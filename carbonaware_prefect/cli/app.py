@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from carbonaware_prefect._version import __version__
+from carbonaware_prefect.cli.backtest import backtest
 from carbonaware_prefect.cli.demo import demo
 from carbonaware_prefect.cli.detect import detect
 from carbonaware_prefect.cli.forecast import forecast
@@ -50,7 +51,7 @@ def _root(
     del version
 
 
-for _command in (demo, forecast, slot, zones, detect, plan):
+for _command in (demo, forecast, slot, zones, detect, plan, backtest):
     app.command()(_command)
 app.add_typer(planner_app, name="planner")
 app.add_typer(typical_app, name="typical")

@@ -8,15 +8,19 @@ import sys
 import pytest
 
 from carbonaware_prefect import __version__
+from tests.warm import python
 
 COMMANDS = ("demo", "forecast", "slot", "zones", "detect")
-COMMAND = [sys.executable, "-m", "carbonaware_prefect"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command with these arguments, ended."""
     return subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [python(), "-m", "carbonaware_prefect", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -15,6 +14,7 @@ import pytest
 
 from tests.cli.running import HOUR, command, forecast_file, this_hour
 from tests.sources.contract.server import Reply, json_reply, serve
+from tests.warm import python
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -30,7 +30,7 @@ def test_offline_and_without_a_home(tmp_path: Path) -> None:
     }
     ask = ["forecast", "--zone", "DE", "--source", "typical"]
     done = subprocess.run(
-        [sys.executable, "-m", "carbonaware_prefect", *ask],
+        [python(), "-m", "carbonaware_prefect", *ask],
         capture_output=True,
         text=True,
         timeout=60,

@@ -16,6 +16,7 @@ import pytest
 
 from tests.clock import WallClock
 from tests.clock.telling import DAYS, SECONDS, WAYS
+from tests.warm import python
 
 # Before its last minute, so that no test sees the day end.
 START = datetime(2026, 3, 28, 18, 0, 30, tzinfo=timezone.utc)
@@ -39,10 +40,10 @@ class Teller:
 
 
 @contextmanager
-def a_teller(clock: WallClock) -> Iterator[Teller]:
+def a_teller(clock: WallClock, command: str) -> Iterator[Teller]:
     """A process on the clock."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.clock.telling"],
+        [command, "-m", "tests.clock.telling"],
         env=os.environ | clock.environment() | {"TZ": "UTC"},
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
@@ -58,15 +59,16 @@ def clock(tmp_path: Path) -> WallClock:
     return WallClock(tmp_path / "clock", START)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["interpreter", "fork"])
 def told(
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[float, dict[str, float], float]]:
     """What a process told: the time just before, its answers, and the time just after.
 
     Before a move, after it, and in a process that has started since.
     """
     clock = WallClock(tmp_path_factory.mktemp("clock") / "clock", START)
+    command = sys.executable if request.param == "interpreter" else python()
     found = []
 
     def ask(teller: Teller) -> None:
@@ -74,12 +76,12 @@ def told(
         answers = teller.ask()
         found.append((before, answers, clock.now().timestamp()))
 
-    with a_teller(clock) as first:
+    with a_teller(clock, command) as first:
         ask(first)
         clock.move_to(START + 30 * HOUR)
         ask(first)
         clock.advance(24 * HOUR)
-        with a_teller(clock) as later:
+        with a_teller(clock, command) as later:
             ask(later)
     return found
 
@@ -129,12 +131,13 @@ def test_the_test_itself_may_be_on_it(clock: WallClock) -> None:
     assert datetime.now(timezone.utc) > START + timedelta(days=1)
 
 
-def test_a_process_without_its_clock_does_not_start(clock: WallClock) -> None:
+@pytest.mark.parametrize("kind", ["interpreter", "fork"])
+def test_a_process_without_its_clock_does_not_start(clock: WallClock, kind: str) -> None:
     """A process whose clock is gone ends with an error: it would have another time."""
     environment = clock.environment()
     Path(environment["CA_TEST_CLOCK"]).unlink()
     done = subprocess.run(
-        [sys.executable, "-c", "print('started')"],
+        [sys.executable if kind == "interpreter" else python(), "-c", "print('started')"],
         env=os.environ | environment,
         capture_output=True,
         text=True,

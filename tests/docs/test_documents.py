@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from carbonaware_prefect.sources.typical import known_zones
 from carbonaware_prefect.sources.wiring.saved import answer_reader
 from tests.docs.documents import DOCUMENTS, ROOT, Block, blocks, commands, text_of
 from tests.prefect_server.process import clean_environment
+from tests.warm import python
 
 _KINDS = ("added", "changed", "fixed", "removed")
 # The others are parts of base job templates; tests/pools checks them.
@@ -40,7 +40,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> str:
 def _help(home: str, *words: str) -> str:
     """The help text of a command; an assertion error when there is none."""
     done = subprocess.run(
-        [sys.executable, *words, "--help"],
+        [python(), *words, "--help"],
         cwd=ROOT,
         env=clean_environment() | {"PREFECT_HOME": home, "COLUMNS": "200"},
         capture_output=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
+from tests.warm import python
 
 pytestmark = pytest.mark.server
 
@@ -39,7 +39,7 @@ _DEPLOYMENTS = [
 def _prefect(server: Server, *arguments: str, cwd: Path | None = None) -> str:
     """What ``prefect`` says with these arguments."""
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", *arguments],
+        [python(), "-m", "prefect", *arguments],
         cwd=cwd,
         env=server.environment(),
         capture_output=True,
@@ -173,7 +173,7 @@ def ended(
     for block in _SCRIPTS:
         files[block.where].write_text(block.text, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("run_blocks.py"), *files.values()],
+        [python(), Path(__file__).with_name("run_blocks.py"), *files.values()],
         cwd=folder,
         env=server.environment(CARBONAWARE_SOURCE=f"file:{flat}"),
         capture_output=True,

@@ -10,6 +10,7 @@ import pytest
 from carbonaware_prefect.demo.processes import living
 from tests import sweeper
 from tests.prefect_server.server import Server, a_server
+from tests.warm import python
 
 
 def _processes() -> set[int]:
@@ -24,6 +25,8 @@ def _folders() -> set[Path]:
 @pytest.mark.server
 def test_a_server_that_does_not_start(tmp_path: Path) -> None:
     """Its processes and data are gone, its log is quoted, and the set-up can run again."""
+    # From now on the one that forks is there.
+    python()
     before = _processes(), _folders()
     broken = {"PREFECT_SERVER_API_PORT": "nowhere"}
     for _ in range(2):
@@ -44,10 +47,12 @@ def test_a_set_up_that_fails_after_the_start(tmp_path: Path) -> None:
     """A server whose user fails is ended, with what was started for its runs."""
 
     def use(server: Server) -> None:
-        server.forked_engine()
+        assert server.healthy()
         message = "as a set-up that fails"
         raise RuntimeError(message)
 
+    # From now on the one that forks is there.
+    python()
     before = _processes(), _folders()
     with pytest.raises(RuntimeError, match="as a set-up"), a_server(tmp_path) as server:
         use(server)

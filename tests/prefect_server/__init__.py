@@ -7,8 +7,8 @@ The fixtures of tests/conftest.py:
     a_world(server, folder, Engine...)          a pool of a test's own
     a_server(folder, start=..., settings=...)   one more, where a date or a kill needs it
 
-How the process of a flow run is started, `Engine` tells: forked from one that has imported
-Prefect (`warm`), which is cheap, where the process is not what the test is about.
+How the process of a flow run is started, `Engine` tells. All of these processes are forked
+from one that has imported Prefect (`tests.warm`).
 
 A test starts its runs, waits until they are where they should be (`Run.wait_for`,
 `Run.wait_until_put_back`, `eventually`), moves the clock to the slot

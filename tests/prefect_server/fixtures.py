@@ -21,7 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A pool with one unlimited worker, whose runs are forked; nobody ends that worker."""
-    with a_world(server, tmp_path_factory.mktemp("world"), Engine.FORKED) as world:
+    """A pool with one unlimited worker, for runs of one process; nobody ends it."""
+    with a_world(server, tmp_path_factory.mktemp("world"), Engine.OWN) as world:
         world.start_worker()
         yield world

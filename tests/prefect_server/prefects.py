@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
 from typing import Any
 
-__all__ = ["OWN_ENGINE", "RECEIPTS", "job_variables"]
+from tests.warm import python
+
+__all__ = ["RECEIPTS", "job_variables", "own_engine"]
 
 # Whether a flow run's process can tell its worker that the attempt is concluded. Without
 # that, a process that dies is reported Crashed, whatever state its run was put in.
 RECEIPTS = find_spec("prefect._internal.attempt_control") is not None
 
-# What a worker starts by itself, without another process before it that looks for the flow.
-OWN_ENGINE = f"{sys.executable} -m prefect.engine"
+
+def own_engine() -> str:
+    """A flow run's process, without another one before it that looks for the flow."""
+    return f"{python()} -m prefect.engine"
 
 
 def job_variables(
@@ -30,7 +33,7 @@ def job_variables(
 
         variables["env"] = {**variables["env"], "PREFECT_API_URL": api}
         if not hasattr(process, "WorkspaceResolvingEngineCommandStarter"):
-            command = command or OWN_ENGINE
+            command = command or own_engine()
         if command:
             command = f"env PREFECT_API_URL={api} {command}"
     return variables | ({"command": command} if command else {})

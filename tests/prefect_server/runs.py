@@ -14,7 +14,7 @@ import psutil
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import PATIENCE, eventually
 
-__all__ = ["ROUNDED", "TERMINAL", "Run"]
+__all__ = ["ROUNDED", "TERMINAL", "Run", "lives"]
 
 # The server rounds a start, and so a run may start up to half a second before its slot.
 ROUNDED = timedelta(seconds=1)
@@ -116,7 +116,7 @@ class Run:
 
         def look() -> datetime | None:
             # What the machine tells costs the server nothing.
-            if any(map(_lives, self._processes())):
+            if any(map(lives, self._processes())):
                 return None
             run = self.read()
             name = run["state"]["name"]
@@ -178,7 +178,8 @@ class Run:
         return self.note(event)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether that process has not ended."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,12 +21,12 @@ from tests.prefect_server import database
 from tests.prefect_server.installed import culprits
 from tests.prefect_server.process import Process, clean_environment
 from tests.prefect_server.waiting import PATIENCE, eventually
+from tests.warm import python
 
 __all__ = ["START", "Server", "a_server", "free_port"]
 
 # Of servers whose tests have no date: a Tuesday in winter, far from any change of clocks.
 START = datetime(2026, 1, 13, 9, tzinfo=timezone.utc)
-_CLIENT = Path(__file__).parent / "warm" / "client.py"
 _ROOT = Path(__file__).parents[2]
 # Of a log, to tell why a server did not start.
 _END_LINES = 20
@@ -67,8 +65,6 @@ class Server:
         self.port = free_port()
         self.api = f"http://127.0.0.1:{self.port}/api"
         self.process: Process | None = None
-        self._engines: Process | None = None
-        self._lock = threading.Lock()
         # In memory where the machine has that: SQLite has one writer, and waits for disks.
         self.data = sweeper.a_folder(memory=True)
         self.database = url or _sqlite(database.a_copy(self.data, _make_database))
@@ -134,7 +130,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, also once more, and wait until it answers."""
-        arguments = [sys.executable, "-m", "tests.prefect_server.start"]
+        arguments = [python(), "-m", "tests.prefect_server.start"]
         log = self.home / "server.log"
         self.process = Process(arguments, self.environment(), log, cwd=_ROOT)
         try:
@@ -159,24 +155,6 @@ class Server:
         except httpx.HTTPError:
             return False
 
-    def forked_engine(self) -> str:
-        """The command of a flow run whose process is forked; see `warm`."""
-        path = self.data / "engines"
-        with self._lock:
-            if self._engines is None:
-                module = "tests.prefect_server.warm.host"
-                arguments = [sys.executable, "-m", module, str(path)]
-                log = self.home / "engines.log"
-                engines = Process(arguments, self.environment(), log, cwd=_ROOT)
-                self._engines = engines
-
-                def listens() -> bool:
-                    assert engines.alive(), engines.output()
-                    return path.exists()
-
-                eventually(listens, what="a process to fork is there", every=0.05)
-        return f"{sys.executable} -S -E {_CLIENT} {path}"
-
     def stop(self) -> None:
         """End it at once, with all that it started."""
         if self.process is not None:
@@ -185,8 +163,6 @@ class Server:
     def close(self) -> None:
         """End it and remove its data."""
         self.stop()
-        if self._engines is not None:
-            self._engines.kill()
         self.client.close()
         shutil.rmtree(self.data, ignore_errors=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,11 +11,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from tests.prefect_server.prefects import OWN_ENGINE, job_variables
+from tests.prefect_server.prefects import job_variables, own_engine
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
+from tests.warm import python
 
 __all__ = ["DIP_IN", "FLOWS", "Engine", "World", "a_world"]
 
@@ -29,9 +29,7 @@ FLOWS = Path(__file__).parents[1] / "server" / "flows"
 class Engine(Enum):
     """How the process of a flow run is started."""
 
-    # Forked from one that has imported Prefect, which takes most of the time of a run.
-    FORKED = "forked"
-    # By a worker that is given the usual command.
+    # By a worker that is given the usual command: one process less.
     OWN = "own"
     # As Prefect does it by itself, with a process more that looks for the flow.
     PREFECTS = "prefect's"
@@ -56,7 +54,7 @@ class World:
 
     def start_worker(self, *options: str, **environment: str) -> Process:
         arguments = [
-            sys.executable, "-m", "prefect", "worker", "start",
+            python(), "-m", "prefect", "worker", "start",
             "--pool", self.pool, "--type", self.kind, "--install-policy", "never",
             *options,
         ]  # fmt: skip
@@ -120,18 +118,14 @@ class World:
             self.deployments[flow] = deployment
         journal = self.folder / f"journal-{uuid.uuid4().hex}.jsonl"
         details = {"scheduled_time": due.isoformat()} if due else {}
+        command = own_engine() if (engine or self.engine) is Engine.OWN else None
         created = self.create(
             deployment,
             state={"type": "SCHEDULED", "state_details": details},
             parameters={"dip_in": dip_in, "journal": str(journal)} | parameters,
-            job_variables=job_variables(env, api, self._command(engine or self.engine)),
+            job_variables=job_variables(env, api, command),
         )
         return Run(self.server, created.id, journal)
-
-    def fork_next(self, run: Run) -> None:
-        """Let the next process of a run that waits be forked, however this one was."""
-        variables = job_variables(None, None, self.server.forked_engine())
-        self.server.call("PATCH", f"/flow_runs/{run.id}", json={"job_variables": variables})
 
     def output(self) -> str:
         """What its workers and their runs have said."""
@@ -151,11 +145,6 @@ class World:
             return 0 < first == second
 
         eventually(both_have_told, what="both reports of each crash")
-
-    def _command(self, engine: Engine) -> str | None:
-        if engine is Engine.FORKED:
-            return self.server.forked_engine()
-        return OWN_ENGINE if engine is Engine.OWN else None
 
     def create(self, deployment: str, **body: Any) -> Run:
         """A run of a deployment, as the API makes it; it has no journal."""

@@ -10,7 +10,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from datetime import timedelta
 from functools import partial
@@ -18,6 +17,7 @@ from functools import partial
 from tests.docs.documents import blocks
 from tests.prefect_server.waiting import eventually
 from tests.server.evicting import Evicted, Tell
+from tests.warm import python
 
 _LABELS = rb"PATCH /api/flow_runs/[^ ]+/labels .*slot_start"
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
@@ -86,7 +86,7 @@ def slow_answer(told: Evicted) -> None:
 def before_work(told: Evicted) -> None:
     """It waits for its slot, to be held at work there."""
     told.start(held="work")
-    told.settle(starts=1, fork=False)
+    told.settle(starts=1)
 
 
 def at_work(told: Evicted, *, both: bool) -> None:
@@ -177,7 +177,7 @@ def documented(told: Evicted) -> None:
     (deploy,) = (line for line in typed.splitlines() if " deploy " in line)
     server = told.world.server
     subprocess.run(
-        [sys.executable, "-m", *shlex.split(deploy.removeprefix("$ "))],
+        [python(), "-m", *shlex.split(deploy.removeprefix("$ "))],
         cwd=told.folder,
         env=server.environment(),
         check=True,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from tests.prefect_server.proxy import Proxy
 from tests.prefect_server.runs import Run
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
+from tests.warm import parent_of, python
 
 BEHAVIOUR = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
 _FLOW = "held.py:held_flow"
@@ -60,7 +60,7 @@ class Evicted:
         """Start it, as soon as the worker takes it."""
         # The worker's own settings win over a run's; so its command names the proxy.
         api = self.world.server.api if proxy is None else proxy.api
-        command = [f"env PREFECT_API_URL={api}", sys.executable, *_EXECUTE]
+        command = [f"env PREFECT_API_URL={api}", python(), *_EXECUTE]
         env = {} if self.behaviour is None else {BEHAVIOUR: self.behaviour}
         variables = {"command": " ".join(command), "env": env}
         deployment = self.world.deploy(_FLOW, job_variables=variables)
@@ -77,7 +77,7 @@ class Evicted:
         if proxy is not None:
             env["PREFECT_API_URL"] = proxy.api
         process = Process(
-            [sys.executable, *_EXECUTE, self.run.id],
+            [python(), *_EXECUTE, self.run.id],
             self.world.server.environment(**env),
             self.folder / "execute.log",
         )
@@ -88,19 +88,13 @@ class Evicted:
         """Follow a run that was started in another way."""
         self._run.append(run)
 
-    def settle(self, *, starts: int, moves: int = 1, fork: bool = True) -> None:
-        """Wait until it waits for its slot after so many starts and moves.
-
-        What comes then is like any start, and is forked unless something is to be done
-        to it.
-        """
+    def settle(self, *, starts: int, moves: int = 1) -> None:
+        """Wait until it waits for its slot after so many starts and moves."""
         run = self.run
         eventually(
             lambda: run.events().count("start") == starts, what=f"{run.id} has its starts"
         )
         run.wait_until_put_back(moves=moves)
-        if fork:
-            self.world.fork_next(run)
 
     def engine(self) -> int:
         """The process that executes the flow, or did so last."""
@@ -108,10 +102,11 @@ class Evicted:
 
     def supervisor(self) -> int:
         """The process that started that one."""
-        parent = psutil.Process(self.engine()).parent()
+        parent = parent_of(self.engine())
         assert parent is not None, "its engine is an orphan"
-        assert "execute" in parent.cmdline(), parent.cmdline()
-        return int(parent.pid)
+        command = psutil.Process(parent).cmdline()
+        assert "execute" in command, command
+        return parent
 
     def commands(self) -> list[str]:
         """What was started for the run and lives."""

@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import psutil
-
 from tests.prefect_server.prefects import RECEIPTS
 from tests.prefect_server.proxy import Proxy, Trap
-from tests.prefect_server.runs import Run
+from tests.prefect_server.runs import Run, lives
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import DIP_IN, World
 
@@ -71,7 +69,7 @@ class Fault:
         pid = int(self.run.note("start")["pid"])
         os.kill(pid, number)
         if number == signal.SIGKILL:
-            eventually(lambda: not _lives(pid), what="the process is gone", every=0.02)
+            eventually(lambda: not lives(pid), what="the process is gone", every=0.02)
         else:
             # Time for Python to come to it; when it comes later, that is as good.
             time.sleep(0.3)
@@ -86,14 +84,8 @@ class Fault:
         """
         if RECEIPTS or without_receipts:
             self.run.wait_until_put_back()
-            # What comes now is like any start.
-            self.world.fork_next(self.run)
         else:
             self.run.wait_for("Crashed")
-
-
-def _lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 Tell = Callable[[Fault], None]

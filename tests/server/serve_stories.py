@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +26,7 @@ from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import DIP_IN
 from tests.server.serving import Served, closing
+from tests.warm import python
 
 _HELD = "held.py:held_flow"
 _MOVE = rb"POST /api/flow_runs/[^ ]+/set_state .*Waiting for cleaner"
@@ -207,7 +207,7 @@ def _plan(story: Story) -> None:
         "CARBONAWARE_DURATION": "1h",
     }
     subprocess.run(
-        [sys.executable, "-m", "carbonaware_prefect", "plan"],
+        [python(), "-m", "carbonaware_prefect", "plan"],
         env=story.server.environment(**settings),
         check=True,
         capture_output=True,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import DIP_IN, FLOWS, World
+from tests.warm import fork_of, python
 
 # As a user would write it, but that a run may start within seconds.
 _QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
@@ -61,7 +61,7 @@ class Served:
         """Serve, also again after a stop."""
         log = self.folder / f"{self.name}-{len(self.processes)}.log"
         environment = self.server.environment(**_QUICK | environment)
-        self.processes.append(Process([sys.executable, *self.script], environment, log))
+        self.processes.append(Process([python(), *self.script], environment, log))
 
     def deployment(self) -> dict[str, Any]:
         """The deployment; it is there once it is served."""
@@ -86,7 +86,7 @@ class Served:
     def flow_processes(self) -> list[int]:
         """The processes in which the serving process executes flow runs now."""
         found = []
-        for child in psutil.Process(self.process.pid).children():
+        for child in psutil.Process(fork_of(self.process.pid)).children():
             with contextlib.suppress(psutil.Error):
                 # The other one that multiprocessing has tracks its resources.
                 if "spawn_main" in " ".join(child.cmdline()):

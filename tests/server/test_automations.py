@@ -39,7 +39,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("automations")
     with (
         a_server(folder, settings=_EVENTS) as server,
-        a_world(server, folder, Engine.FORKED) as world,
+        a_world(server, folder, Engine.OWN) as world,
     ):
         world.start_worker("--limit", "3")
         yield world

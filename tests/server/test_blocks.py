@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 
 from carbonaware_prefect import CarbonPolicy, ElectricityMapsCredentials
 from tests.prefect_server.server import Server
+from tests.warm import python
 
 
 def test_a_policy_with_credentials_survives_the_server(
@@ -39,7 +39,7 @@ def test_a_policy_with_credentials_survives_the_server(
 def test_prefect_registers_the_blocks_of_the_package(server: Server, module: str) -> None:
     """`prefect block register -m` lists all of them, and nothing else of the module."""
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "block", "register", "-m", module],
+        [python(), "-m", "prefect", "block", "register", "-m", module],
         env=server.environment(COLUMNS="200"),
         capture_output=True,
         text=True,

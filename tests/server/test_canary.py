@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from tests.server.planner.occurrences import (
 )
 from tests.server.thieves import Echo, forecasts_of, sources, variables
 from tests.sources.contract.server import Api, serve
+from tests.warm import python
 
 _SAVE = "from carbonaware_prefect import CarbonPolicy; CarbonPolicy().save('thief')"
 _EVENTS = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "true"}
@@ -152,7 +152,7 @@ def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
 def _deploy_all(deployers: Deployers, offered: Path, secret: Path, thief: Api) -> None:
     world = deployers.world
     done = Process(
-        [sys.executable, "-c", _SAVE], world.server.environment(), world.folder / "save.log"
+        [python(), "-c", _SAVE], world.server.environment(), world.folder / "save.log"
     )
     assert done.popen.wait() == 0, done.output()
     found = world.server.call(
@@ -188,7 +188,7 @@ def _passes(world: World, planner: Mapping[str, str]) -> list[tuple[str, bytes]]
     said = []
     for number, options in enumerate((["--json"], ["--wide"], [])):
         process = Process(
-            [sys.executable, "-m", "carbonaware_prefect", "plan", *options],
+            [python(), "-m", "carbonaware_prefect", "plan", *options],
             world.server.environment(PREFECT_LOGGING_LEVEL="DEBUG", **planner),
             world.folder / f"plan-{number}.log",
         )

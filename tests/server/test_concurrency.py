@@ -15,7 +15,7 @@ from tests.prefect_server.world import Engine, World, a_world
 def narrow(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A pool with concurrency limit 1 and a worker with --limit 1."""
     folder = tmp_path_factory.mktemp("narrow")
-    with a_world(server, folder, Engine.FORKED, concurrency_limit=1) as world:
+    with a_world(server, folder, Engine.OWN, concurrency_limit=1) as world:
         world.start_worker("--limit", "1")
         yield world
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.prefect_server.server import Server
 from tests.prefect_server.world import World
+from tests.warm import python
 
 _FLOW = """
 from prefect import flow
@@ -73,7 +73,7 @@ class Project:
         (self.folder / "prefect.yaml").write_text(text)
         (self.folder / "flows.py").write_text(_FLOW.format(name=self.name))
         return subprocess.run(
-            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+            [python(), "-m", "prefect", "--no-prompt", "deploy", "--all"],
             cwd=self.folder,
             env=self.server.environment(STEP_DURATION="PT1H", COLUMNS="200"),
             capture_output=True,

@@ -69,7 +69,7 @@ _AT_ONCE = ["window_passed", "deadline_passed", "brief_task", "decorated"]
 @pytest.fixture(scope="module")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A worker that starts three runs at a time: more only stand in one another's way."""
-    with a_world(server, tmp_path_factory.mktemp("late"), Engine.FORKED) as world:
+    with a_world(server, tmp_path_factory.mktemp("late"), Engine.OWN) as world:
         world.start_worker("--limit", "3")
         yield world
 

@@ -17,7 +17,7 @@ _NAMES = ["careful", "careful_async", "careless", "approved", "hooked"]
 @pytest.fixture(scope="module")
 def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A worker that starts three runs at a time: more only stand in one another's way."""
-    with a_world(server, tmp_path_factory.mktemp("leaving"), Engine.FORKED) as world:
+    with a_world(server, tmp_path_factory.mktemp("leaving"), Engine.OWN) as world:
         world.start_worker("--limit", "3")
         yield world
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.prefect_server.prefects import own_engine
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server, a_server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import Engine, World, a_world
 from tests.server.limits import Contest, Slots, is_late, let_end, waits_inside
+from tests.warm import python
 
 _HOUR = timedelta(hours=1)
 _AWAITING = "AwaitingConcurrencySlot"
@@ -163,7 +164,7 @@ def _planned(world: World) -> Run:
                 "CARBONAWARE_ZONE": "DE",
                 "CARBONAWARE_DURATION": "1h",
             },
-            "command": world.server.forked_engine(),
+            "command": own_engine(),
         },
     )
     world.server.call("POST", f"/deployments/{deployment}/schedule", json={})
@@ -184,7 +185,7 @@ def _planned(world: World) -> Run:
 def _plan(server: Server) -> None:
     """A pass of the planner, in a process of its own."""
     subprocess.run(
-        [sys.executable, "-m", "carbonaware_prefect", "plan"],
+        [python(), "-m", "carbonaware_prefect", "plan"],
         env=server.environment(),
         check=True,
         capture_output=True,
@@ -197,8 +198,8 @@ def limits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limits]:
     folder = tmp_path_factory.mktemp("limits")
     with (
         a_server(folder, settings=_LEASES) as server,
-        a_world(server, Path(server.home), Engine.FORKED) as world,
-        a_world(server, folder, Engine.FORKED, concurrency_limit=1) as narrow,
+        a_world(server, Path(server.home), Engine.OWN) as world,
+        a_world(server, folder, Engine.OWN, concurrency_limit=1) as narrow,
     ):
         world.start_worker()
         narrow.start_worker()

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.prefect_server.prefects import own_engine
 from tests.prefect_server.runs import ROUNDED, Run
 from tests.prefect_server.server import a_server
 from tests.prefect_server.waiting import eventually
@@ -100,7 +101,7 @@ def sky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("nights")
     with (
         a_server(folder, start=NIGHTS[0].nominal - 24 * HOUR) as server,
-        a_world(server, folder, Engine.FORKED) as world,
+        a_world(server, folder, Engine.OWN) as world,
     ):
         world.start_worker()
         yield world
@@ -141,7 +142,7 @@ def _deploy(world: World, night: Night, hours: Mapping[datetime, int], **env: st
         "nights.py:night_flow",
         parameters={"journal": str(journal)},
         schedules=[{"schedule": {"cron": night.cron, "timezone": night.zone}}],
-        job_variables={"env": told | env, "command": world.server.forked_engine()},
+        job_variables={"env": told | env, "command": own_engine()},
     )
 
     def made() -> list[dict[str, Any]]:

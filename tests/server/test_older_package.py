@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import carbonaware_prefect
+from tests.prefect_server.prefects import own_engine
 from tests.prefect_server.process import Process
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import FLOWS, World
+from tests.warm import python
 
 _WINDOW = timedelta(minutes=5)
 _SAID = "Waiting for cleaner electricity"
@@ -58,7 +59,7 @@ def script(server: Server, tmp_path: Path) -> Iterator[Process]:
     """The examples as a script."""
     source = _forecast(server.clock.now(), tmp_path)
     process = Process(
-        [sys.executable, str(FLOWS / "older.py")],
+        [python(), str(FLOWS / "older.py")],
         server.environment(CARBONAWARE_SOURCE=source),
         tmp_path / "script.log",
     )
@@ -94,7 +95,7 @@ def test_examples_on_a_pool(server: Server, world: World, tmp_path: Path) -> Non
         world.create(
             world.deploy(f"older.py:{name}"),
             state={"type": "SCHEDULED"},
-            job_variables={"env": env, "command": server.forked_engine()},
+            job_variables={"env": env, "command": own_engine()},
         )
         for name in ("decorated_training_pipeline", "training_pipeline")
     )

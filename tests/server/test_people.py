@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,11 +11,13 @@ from typing import Any
 import pytest
 
 from tests.prefect_server.fleets import each, to_their_slots
+from tests.prefect_server.prefects import own_engine
 from tests.prefect_server.process import Process
 from tests.prefect_server.runs import ROUNDED, Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import FLOWS, World
+from tests.warm import python
 
 _FLOW = "plain.py:sync_flow"
 _HOUR = timedelta(hours=1)
@@ -50,7 +51,7 @@ def by_schedule(server: Server, world: World) -> Run:
         _FLOW,
         parameters={"dip_in": 3 * 3600, "journal": str(journal)},
         schedules=[{"active": True, "schedule": schedule}],
-        job_variables={"command": server.forked_engine()},
+        job_variables={"command": own_engine()},
     )
     question = {
         "deployments": {"id": {"any_": [deployment]}},
@@ -76,7 +77,7 @@ def script(server: Server, world: World) -> Iterator[tuple[Run, Process]]:
     journal = world.folder / "script.jsonl"
     code = f"import plain; plain.sync_flow({3 * 3600}, {str(journal)!r})"
     log = world.folder / "script.log"
-    arguments = [sys.executable, "-c", code]
+    arguments = [python(), "-c", code]
     process = Process(arguments, server.environment(), log, cwd=FLOWS)
     try:
         yield Run(server, "", journal), process

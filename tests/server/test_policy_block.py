@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
 
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
+from tests.warm import python
 
 FLOW = "policed.py:policed_flow"
 SAVE = """
@@ -24,7 +24,7 @@ CarbonPolicy(minimum_wait=timedelta(minutes=1), **common).save("leaves")
 @pytest.fixture(scope="module", autouse=True)
 def _blocks(server: Server) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", SAVE],
+        [python(), "-c", SAVE],
         env=server.environment(),
         capture_output=True,
         text=True,

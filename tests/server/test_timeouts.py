@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from prefect.context import ContextModel, FlowRunContext, TaskRunContext
 
 from tests.prefect_server.server import Server
 from tests.prefect_server.world import FLOWS
+from tests.warm import python
 
 _HUNDRED = "timeout_seconds=100 of flow"
 _FIFTY = "timeout_seconds=50 of task 'in_fifty'"
@@ -37,7 +37,7 @@ _TIGHTEST = {
 def told(server: Server) -> dict[str, Any]:
     """What each of them was told."""
     done = subprocess.run(
-        [sys.executable, str(FLOWS / "timeouts.py")],
+        [python(), str(FLOWS / "timeouts.py")],
         env=server.environment(),
         capture_output=True,
         text=True,

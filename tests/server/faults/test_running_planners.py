@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from tests.server.planner.occurrences import (
     wait_until_done,
     write_forecast,
 )
+from tests.warm import python
 
 _STATES = rb"\APOST /api/flow_runs/bulk_set_state "
 _NOBODY = "http://127.0.0.1:9/api"
@@ -59,7 +59,7 @@ class Planner:
 
 def _command(world: World, api: str, name: str, *arguments: str) -> Process:
     return Process(
-        [sys.executable, "-m", "carbonaware_prefect", *arguments],
+        [python(), "-m", "carbonaware_prefect", *arguments],
         world.server.environment(PREFECT_API_URL=api),
         world.folder / f"{name}.log",
     )

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +18,7 @@ from tests.prefect_server.process import Process
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
 from tests.server.planner.occurrences import HOUR, in_whole_minutes, occur
+from tests.warm import python
 
 CHAIN = "electricity_maps,energy_charts,carbon_aware_sdk"
 # Each of the three is asked three times, with five seconds for an answer.
@@ -99,7 +99,7 @@ def test_a_source_that_does_not_answer(
     }
     arguments = ["planner", "start", "--health-file", str(health)]
     planner = Process(
-        [sys.executable, "-m", "carbonaware_prefect", *arguments],
+        [python(), "-m", "carbonaware_prefect", *arguments],
         world.server.environment(**environment),
         tmp_path / "planner.log",
     )

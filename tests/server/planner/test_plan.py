@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +25,7 @@ from tests.server.planner.occurrences import (
     wait_until_done,
 )
 from tests.server.planner.passes import command
+from tests.warm import python
 
 _LABELS = {
     "nominal_start", "slot_start", "decided_at", "decided_by", "reason", "zone", "source",
@@ -92,7 +92,7 @@ def told(world: World) -> Told:
 
 def _in_a_process(world: World, *arguments: str) -> dict[str, Any]:
     done = Process(
-        [sys.executable, "-m", "carbonaware_prefect", *arguments],
+        [python(), "-m", "carbonaware_prefect", *arguments],
         world.server.environment(),
         world.folder / "plan.log",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.server.planner.occurrences import (
     wait_until_done,
 )
 from tests.server.planner.passes import plan, plan_together, row_of
+from tests.warm import python
 
 _RESTORED = "carbonaware.restored_from"
 _CASES = ["deployed", "by_cli", "patched", "again", "untagged", "new_schedule"]
@@ -134,7 +134,7 @@ def _start_cli(occurrence: Occurrence, world: World) -> Process:
     }
     (folder / "prefect.yaml").write_text(json.dumps({"deployments": [deployment]}))
     return Process(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
+        [python(), "-m", "prefect", "--no-prompt", "deploy", "--all"],
         world.server.environment(),
         folder / "log",
         cwd=folder,

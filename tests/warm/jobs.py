@@ -1,0 +1,57 @@
+"""What a client asks the host for."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import socket
+from dataclasses import dataclass
+
+__all__ = ["CLIENT", "Job", "received"]
+
+# A variable that each fork has more than an interpreter: its own id and its client's. What
+# it starts inherits that, and has another id; what it executes in its place has the same.
+CLIENT = "CA_TESTS_CLIENT"
+
+
+@dataclass
+class Job:
+    """A process to be.
+
+    Attributes:
+        client: the process that stands for it.
+        environment: its environment.
+        folder: where it works.
+        arguments: what an interpreter was given: a module, code or a script, and more.
+        files: its standard input, output and error.
+        witness: where signals to the client's group are told.
+    """
+
+    client: int
+    environment: dict[str, str]
+    folder: str
+    arguments: list[str]
+    files: list[int]
+    witness: socket.socket
+
+
+def received(client: socket.socket) -> Job | None:
+    """What a client asks for; None where that has ended meanwhile."""
+    length, files, _, _ = socket.recv_fds(client, 8, 4)
+    count = int.from_bytes(length, "big")
+    text = client.recv(count, socket.MSG_WAITALL) if count else b""
+    if not text or len(text) < count:
+        for file in files:
+            os.close(file)
+        return None
+    # From our own launcher, and so of the same version of Python.
+    pid, environment, folder, (_, *arguments) = marshal.loads(text)  # noqa: S302
+    *standard, witness = files
+    return Job(
+        client=pid,
+        environment=environment,
+        folder=folder,
+        arguments=arguments,
+        files=standard,
+        witness=socket.socket(fileno=witness),
+    )

@@ -10,7 +10,6 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 from datetime import timedelta
 from functools import partial
 
@@ -51,14 +50,7 @@ def left(told: Evicted, moment: str) -> None:
 def moving(told: Evicted, pattern: bytes, moment: str, moves: int = 1) -> None:
     """SIGTERM when a request is on its way, or was answered."""
     proxy = told.proxy()
-
-    def act() -> bool:
-        told.strike(signal.SIGTERM)
-        # Time for the supervisor to come to it; when it comes later, that is as good.
-        time.sleep(0.3)
-        return True
-
-    trap = proxy.trap(pattern, moment, act)
+    trap = proxy.trap(pattern, moment, told.evict)
     told.start(proxy=proxy)
     eventually(trap.sprung.is_set, what="the request comes")
     told.settle(starts=2, moves=moves)
@@ -146,13 +138,7 @@ def relinquished(told: Evicted, *, moved: bool) -> None:
     if moved:
         proxy = told.proxy()
         process = told.execute(proxy=proxy)
-
-        def act() -> bool:
-            os.kill(process.pid, signal.SIGTERM)
-            time.sleep(0.3)
-            return True
-
-        proxy.trap(_MOVE, "after", act)
+        proxy.trap(_MOVE, "after", told.evict)
     else:
         process = told.execute()
         told.run.wait_for_note("deciding")

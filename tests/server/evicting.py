@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import psutil
 from carbonaware_prefect.demo.processes import living
 from tests.prefect_server.process import Process
 from tests.prefect_server.proxy import Proxy
-from tests.prefect_server.runs import Run
+from tests.prefect_server.runs import TERMINAL, Run, lives
 from tests.prefect_server.waiting import eventually
 from tests.prefect_server.world import World
 from tests.warm import parent_of, python
@@ -91,9 +92,15 @@ class Evicted:
     def settle(self, *, starts: int, moves: int = 1) -> None:
         """Wait until it waits for its slot after so many starts and moves."""
         run = self.run
-        eventually(
-            lambda: run.events().count("start") == starts, what=f"{run.id} has its starts"
-        )
+
+        def has_its_starts() -> bool:
+            count, name = run.events().count("start"), run.state()
+            said = f"{count} starts instead of {starts}"
+            assert count <= starts, said
+            assert name not in TERMINAL, f"{name}, with {said}"
+            return count == starts
+
+        run.wait_until(has_its_starts, f"has its {starts} starts")
         run.wait_until_put_back(moves=moves)
 
     def engine(self) -> int:
@@ -121,6 +128,18 @@ class Evicted:
         targets = [self.supervisor(), *([self.engine()] if both else [])]
         for target in targets:
             os.kill(target, number)
+
+    def evict(self) -> bool:
+        """SIGTERM to its supervisor while its engine waits for an answer of the API.
+
+        Returns when the supervisor has seen that its engine cannot agree, and has killed
+        it. Any sooner, and the engine may get the answer first and tell its supervisor
+        that it is done; then no second start follows. Nobody waits for that answer now.
+        """
+        engine = self.engine()
+        self.strike(signal.SIGTERM)
+        eventually(lambda: not lives(engine), what="its supervisor kills it", every=0.02)
+        return False
 
 
 Tell = Callable[[Evicted], None]

@@ -6,9 +6,11 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
+
+from tests.prefect_server.waiting import eventually
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
+        # Connections with a request to which there is no answer yet.
+        self._asking: set[socket.socket] = set()
 
     @property
     def api(self) -> str:
@@ -75,6 +79,13 @@ class Proxy:
         for end in list(self._open):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def wait_for_answers(self) -> None:
+        """Return when the server has answered all that went on to it.
+
+        Also to those who are gone: what they had asked for is done all the same.
+        """
+        eventually(lambda: not self._asking, what="all has an answer", every=0.02)
 
     def trap(
         self, pattern: bytes, moment: str, act: Callable[[], bool], *, nth: int = 0
@@ -116,45 +127,54 @@ class Proxy:
                 )
                 back.start()
                 self._requests(client, server, waiting)
+                # It may drop what it does for somebody who has closed the connection.
+                eventually(
+                    lambda: server not in self._asking or not back.is_alive(),
+                    what="it has an answer",
+                    every=0.02,
+                )
+                with contextlib.suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
                 back.join(5)
                 self._open -= {client, server}
+                self._asking.discard(server)
 
     def _requests(
         self, client: socket.socket, server: socket.socket, waiting: list[Trap]
     ) -> None:
-        held = b""
         with contextlib.suppress(OSError):
-            while data := client.recv(1 << 16):
-                held += data
-                # A request's head and body may come apart; look at both together.
-                if not _whole(held):
-                    continue
-                head = held.split(b"\r\n", 1)[0]
-                if head.endswith(b"HTTP/1.1"):
+            for request in _requests_of(client):
+                head = request.split(b"\r\n", 1)[0]
+                if is_http := head.endswith(b"HTTP/1.1"):
                     self.requests.append(head.decode(errors="replace")[:-9])
-                for trap in self.traps:
-                    if trap.matches(held):
-                        if trap.moment == "after":
-                            waiting.append(trap)
-                            continue
-                        trap.sprung.set()
-                        if trap.act():
-                            continue
-                        if not trap.reply:
-                            return
-                        client.sendall(trap.reply)
-                        held = b""
-                        break
-                server.sendall(held)
-                held = b""
-        with contextlib.suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
+                trap = self._stopped_by(request, waiting)
+                if trap is None:
+                    if is_http:
+                        self._asking.add(server)
+                    server.sendall(request)
+                elif trap.reply:
+                    client.sendall(trap.reply)
+                else:
+                    return
+
+    def _stopped_by(self, request: bytes, waiting: list[Trap]) -> Trap | None:
+        """The trap that does not let a request go on, if there is one."""
+        for trap in self.traps:
+            if not trap.matches(request):
+                continue
+            if trap.moment == "after":
+                waiting.append(trap)
+                continue
+            trap.sprung.set()
+            if not trap.act():
+                return trap
+        return None
 
     def _answers(
         self, server: socket.socket, client: socket.socket, waiting: list[Trap]
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := server.recv(1 << 16):
+            while data := self._answer(server):
                 while waiting:
                     trap = waiting.pop()
                     trap.sprung.set()
@@ -164,6 +184,23 @@ class Proxy:
                 client.sendall(data)
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
+
+    def _answer(self, server: socket.socket) -> bytes:
+        """What comes next of an answer; nothing at its connection's end."""
+        try:
+            return server.recv(1 << 16)
+        finally:
+            self._asking.discard(server)
+
+
+def _requests_of(client: socket.socket) -> Iterator[bytes]:
+    """Whole ones: head and body may come apart, and are looked at together."""
+    held = b""
+    while data := client.recv(1 << 16):
+        held += data
+        if _whole(held):
+            yield held
+            held = b""
 
 
 def _whole(data: bytes) -> bool:

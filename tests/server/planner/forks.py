@@ -62,6 +62,8 @@ class Forks:
     def killed_pass(self, proxy: Proxy, pattern: bytes = WRITE, nth: int = 0) -> bool:
         """A pass that is killed when it is about to make such a request.
 
+        Several may be under way at once; the others have their effect when this returns.
+
         Args:
             proxy: its way to the server.
             pattern: of the request.
@@ -74,6 +76,7 @@ class Forks:
         trap = proxy.trap(pattern, "before", self._kill, nth=nth)
         status = self._run(proxy.api)
         proxy.traps.remove(trap)
+        proxy.wait_for_answers()
         killed = trap.sprung.is_set()
         assert status == (-signal.SIGKILL if killed else 0), self._err.read_text()
         return killed

@@ -37,6 +37,9 @@ __all__ = ["Loss", "Restored", "put_back"]
 _TRIES, _PAUSE = 4, 0.5
 # As Prefect's scheduler marks and explains its runs.
 _TAG, _MADE = "auto-scheduled", "Flow run scheduled"
+# Of a hidden run, whose time is past. Under the name of Scheduled the server would mark it
+# late, and may do so when it has been moved already.
+_UNTIL_MOVED = "Restoring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,7 @@ def _run(loss: Loss) -> Json:
     served = not loss.deployment.get("work_pool_name")
     body: Json = {
         "name": entry.name,
-        "state": scheduled(entry.nominal_start, _MADE),
+        "state": scheduled(entry.nominal_start, _MADE) | {"name": _UNTIL_MOVED},
         "empirical_policy": HIDDEN,
         "parameters": schedule.get("parameters") or {},
         # The scheduler does not look whether they fit.

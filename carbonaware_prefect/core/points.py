@@ -51,7 +51,8 @@ def as_moment(moment: datetime, index: int | None) -> int:
 
 def _number(value: object, index: int) -> Decimal:
     """The decimal number a value prints as; refuse what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, (Real, Decimal)):
+    # Concrete types first: asking an abstract one takes as long as all the rest.
+    if isinstance(value, bool) or not isinstance(value, (float, int, Decimal, Real)):
         msg = f"forecast value {index} must be a number of gCO2/kWh, got {value!r}"
         raise InvalidForecastError(msg)
     try:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from math import fsum
 from typing import TypeVar
 
-from carbonaware_prefect.core.accounting.slot_means import SlotMeans
 from carbonaware_prefect.core.forecast import Forecast
 from carbonaware_prefect.core.intervals import (
     Interval,
@@ -22,6 +21,7 @@ from carbonaware_prefect.core.intervals import (
     to_microseconds,
     to_utc,
 )
+from carbonaware_prefect.core.starts import Starts
 from carbonaware_prefect.errors import InvalidInputError
 
 __all__ = [
@@ -145,48 +145,48 @@ def replay(
     if window < timedelta(0):
         msg = f"a window must not be negative, got {window}"
         raise InvalidInputError(msg)
-    truth, wait = SlotMeans(actual, duration), to_microseconds(window)
-    prepared: tuple[Forecast, SlotMeans] | None = None
+    truth, wait = Starts.of(actual, duration), to_microseconds(window)
+    prepared: tuple[Forecast, Starts] | None = None
     jobs = []
     for given in arrivals:
         arrival = to_utc(given, "arrival")
         first = to_microseconds(arrival)
         last = first + wait
-        if not truth.covers(first, last):
+        if truth.covered([(first, last)]) != [(first, last)]:
             continue
         known = forecast(arrival)
         # Most often it is the one before, and preparing it takes the longest.
         if known is not None and (prepared is None or prepared[0] is not known):
-            prepared = known, SlotMeans(known, duration)
+            prepared = known, Starts.of(known, duration)
         means = prepared[1] if known is not None and prepared is not None else None
         start, expected = _sent(means, first, last)
         jobs.append(
             Job(
                 arrival,
                 arrival if start == first else from_microseconds(start),
-                _sure(truth.integral(first)) / truth.unit,
-                _sure(truth.integral(start)) / truth.unit,
-                _sure(truth.lowest(first, last))[0] / truth.unit,
+                _sure(truth.total(first)) / truth.scale,
+                _sure(truth.total(start)) / truth.scale,
+                _sure(truth.lowest([(first, last)]))[0] / truth.scale,
                 expected,
             )
         )
     return jobs
 
 
-def _sent(means: SlotMeans | None, first: int, last: int) -> tuple[int, float | None]:
+def _sent(means: Starts | None, first: int, last: int) -> tuple[int, float | None]:
     """Where a forecast sends a job that arrives at ``first``, and what it promises."""
-    found = None if means is None else means.lowest(first, last)
+    found = None if means is None else means.lowest([(first, last)])
     if means is None or found is None:
         return first, None
     lowest, start = found
-    nominal = means.integral(first)
+    nominal = means.total(first)
     if nominal is None:
         return start, None
     if nominal <= lowest:
         return first, None
     if nominal <= 0:
         return start, None
-    return start, 1 - (lowest / means.unit) / (nominal / means.unit)
+    return start, 1 - (lowest / means.scale) / (nominal / means.scale)
 
 
 def _sure(found: T | None) -> T:

@@ -142,7 +142,7 @@ def backtest(
                 trace=trace,
                 forecasts=forecasts,
                 schedule=schedule,
-                zone=zone,
+                zone=zone.strip() if zone else None,
                 durations=tuple(duration or ()),
                 finish_by=finish_by,
                 since=since,

@@ -284,12 +284,23 @@ def test_chart(tmp_path: Path, fortnight: Path) -> None:
     assert "Savings are estimates" in text
 
 
+def test_no_trace_of_the_far_future(tmp_path: Path) -> None:
+    """Windows would lead out of the calendar."""
+    path = tmp_path / "trace.csv"
+    path.write_text("start,gco2_per_kwh\n9998-01-01T00:00Z,1\n9998-01-01T01:00Z,2")
+    done = backtest(path)
+
+    assert done.status == 2
+    assert "give intensities that came true" in done.err
+
+
 @pytest.mark.parametrize(
     ("more", "status", "fault"),
     [
         (("--schedule", "hourly"), 2, "cron: 'hourly' has 1 fields"),
         (("--since", "2027-01-01"), 2, "no run of '0 1 * * *' is due between"),
         (("--since", "2026-13-01"), 2, "--since: '2026-13-01' is no date"),
+        (("--since", "0001-01-01T00:00+14:00"), 2, "--since is out of range"),
         (("--until", "soon"), 2, "--until: 'soon' is no time"),
         (("--finish-by", "someday 09:00"), 2, "--finish-by: 'someday 09:00' names no days"),
         (("--finish-by", "fri-mon 09:00"), 2, "names no days and hours"),

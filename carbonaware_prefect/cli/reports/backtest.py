@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from carbonaware_prefect.cli.output import working
 from carbonaware_prefect.cli.reports.backtest_input import (
     Asked,
     due_times,
@@ -99,7 +100,8 @@ def collect(asked: Asked) -> BacktestReport:
     }
     if asked.interrupted:
         strategies |= {f"{name}{SPLIT}": Interrupted(each) for name, each in known.items()}
-    comparison = compare(history.actual, trial.runs(dues), strategies)
+    with working(f"Starting {len(dues)} runs"):
+        comparison = compare(history.actual, trial.runs(dues), strategies)
     scores = {AT_ONCE: score(comparison, comparison.at_once, comparison.results[PERFECT])}
     for name, result in comparison.results.items():
         best = PERFECT + (SPLIT if name.endswith(SPLIT) else "")

@@ -14,6 +14,7 @@ from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.core.accounting.trial_runs import TrialPolicy
 from carbonaware_prefect.core.cron import Cron
 from carbonaware_prefect.core.hours import OfficeHours
+from carbonaware_prefect.core.intervals import far_from_the_ends, to_utc
 from carbonaware_prefect.errors import InvalidInputError, InvalidSettingError
 from carbonaware_prefect.policies.fields import FIELDS
 from carbonaware_prefect.policies.given import GivenPolicy
@@ -145,6 +146,12 @@ def due_times(asked: Asked, actual: Forecast, zone: tzinfo) -> list[datetime]:
         InvalidInputError: (a ValueError) no schedule, no times, or no due time in them.
     """
     schedule = Cron.parse(asked.schedule)
+    if not (far_from_the_ends(actual.start) and far_from_the_ends(actual.end)):
+        msg = (
+            f"the trace covers {actual.start.isoformat()} to {actual.end.isoformat()}; "
+            "give intensities that came true"
+        )
+        raise InvalidInputError(msg)
     since = max(actual.start, _edge(asked.since, "--since", zone) or actual.start)
     until = min(actual.end, _edge(asked.until, "--until", zone) or actual.end)
     dues = schedule.between(Interval(since, until), zone) if since < until else []
@@ -170,4 +177,4 @@ def _edge(words: str | None, option: str, zone: tzinfo) -> datetime | None:
         except (ValueError, OverflowError):
             msg = f"{option}: {words!r} is no date; write e.g. 2020-01-01"
             raise InvalidSettingError(msg) from None
-    return moment_of(words, option, _UNUSED).astimezone(timezone.utc)
+    return to_utc(moment_of(words, option, _UNUSED), option)

@@ -16,7 +16,6 @@ from carbonaware_prefect.core.accounting.measured import Measured, Piece
 from carbonaware_prefect.core.accounting.trial_runs import TrialRun
 from carbonaware_prefect.core.choice import MOVED, reason_for, share_saved
 from carbonaware_prefect.core.forecast import Forecast
-from carbonaware_prefect.core.intervals import to_microseconds
 from carbonaware_prefect.core.reasons import Reason
 from carbonaware_prefect.core.starts import Starts
 
@@ -68,13 +67,13 @@ class ByForecast:
         if forecast is None:
             return Placement((run.at_once,), Reason.NO_FORECAST)
         starts = self._prepared(forecast, run.duration)
-        slot = starts.cleanest(request.starts_from(now))
+        found = starts.lowest(run.starts)
+        slot = None if found is None else starts.slot(found[1], found[0])
         least = request.least_saving(forecast)
         reason = reason_for(request, slot, now, starts.mean, least)
-        if slot is None or reason not in MOVED:
+        if found is None or reason not in MOVED:
             return Placement((run.at_once,), reason)
-        start = to_microseconds(slot.start)
-        return Placement(((start, start + starts.length),), reason)
+        return Placement(((found[1], found[1] + starts.length),), reason)
 
     def _prepared(self, forecast: Forecast, duration: timedelta) -> Starts:
         """Most often the forecast is the one before, and preparing it takes the longest."""

@@ -21,6 +21,7 @@ from carbonaware_prefect.core.intervals import (
 )
 from carbonaware_prefect.core.policy import Policy
 from carbonaware_prefect.core.request import Neighbours, Request
+from carbonaware_prefect.core.starts import StartRange
 
 __all__ = ["TrialPolicy", "TrialRun"]
 
@@ -33,7 +34,9 @@ class TrialRun:
         due: when it starts without us (UTC).
         decided_at: when its start is decided (UTC): at its first allowed start.
         duration: of the work.
+        at_once: the run from its due time.
         request: what the policy allows it.
+        starts: the allowed ones from ``decided_at`` on.
         kept_free: hours of every day that it keeps free.
         time_zone: that they are told in.
         allowed: all the time that it may take, from the first allowed start to the end of
@@ -43,16 +46,12 @@ class TrialRun:
     due: datetime
     decided_at: datetime
     duration: timedelta
+    at_once: Piece
     request: Request
+    starts: Sequence[StartRange]
     kept_free: tuple[Hours, ...]
     time_zone: tzinfo
     allowed: Piece
-
-    @property
-    def at_once(self) -> Piece:
-        """The run from its due time."""
-        start = to_microseconds(self.due)
-        return start, start + to_microseconds(self.duration)
 
     @property
     def judged_by(self) -> Piece:
@@ -126,11 +125,17 @@ class TrialPolicy:
             bare = replace(policy, not_between=())
             widest = bare.bind(due, self.time_zone, neighbours=around)
         end = widest.latest_start + policy.duration
+        decided_at = due - policy.earlier
         return TrialRun(
             due=due,
-            decided_at=due - policy.earlier,
+            decided_at=decided_at,
             duration=policy.duration,
+            at_once=(to_microseconds(due), to_microseconds(due + policy.duration)),
             request=request,
+            starts=[
+                (to_microseconds(first), to_microseconds(last))
+                for first, last in request.starts_from(decided_at)
+            ],
             kept_free=policy.not_between,
             time_zone=policy.time_zone or self.time_zone,
             allowed=(to_microseconds(widest.earliest), to_microseconds(end)),

@@ -104,7 +104,8 @@ def waves(count: int, phase: float, missing: Sequence[int] = ()) -> list[Decimal
 
 
 @pytest.mark.parametrize(
-    ("earlier", "window", "duration"), [(0, 24, 8), (8, 8, 2), (32, 32, 2), (3, 7, 41)]
+    ("earlier", "window", "duration"),
+    [(0, 24, 8), (8, 8, 2), (32, 32, 2), (3, 7, 41), (1, 30, 7)],
 )
 @pytest.mark.parametrize("least", ["0", "0.05"])
 def test_half_hourly_traces(earlier: int, window: int, duration: int, least: str) -> None:

@@ -208,6 +208,13 @@ def test_a_run_is_split_over_the_cleanest_hours() -> None:
     assert [*found.results["split"].means] == pytest.approx([(2 + 1 + 1.5) / 2.5])
 
 
+def test_the_last_piece_is_as_long_as_the_rest_of_the_work() -> None:
+    """The cleanest hour is worked whole, and the first half of the next cleanest."""
+    found = compared(hourly(9, 2, 8, 1, 7, 9), 0, trial=TrialPolicy(policy=policy(4, 1.5)))
+
+    assert pieces(found, "split") == [(1, 1.5), (3, 4)]
+
+
 def test_of_equal_hours_the_first_are_worked() -> None:
     """And a forecast without a difference splits nothing."""
     level = compared(hourly(*[5] * 6), 0, trial=TrialPolicy(policy=policy(3, 2)))

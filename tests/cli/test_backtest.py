@@ -113,7 +113,7 @@ def test_a_gap_makes_runs_unknown(tmp_path: Path) -> None:
         "due": 3, "judged": 2, "unknown": 1, "unknown_due": ["2026-01-06T01:00:00Z"],
     }  # fmt: skip
     assert done.json["trace"]["hours_unknown"] == 1
-    assert "1 runs are unknown" in "".join(done.json["notes"])
+    assert "Unknown and in no figure: 1 of the runs" in "".join(done.json["notes"])
 
 
 def test_forecasts_count_from_their_issue(tmp_path: Path, fortnight: Path) -> None:

@@ -86,6 +86,34 @@ def collect(asked: Asked) -> BacktestReport:
     trial = trial_policy(asked, settings, zone)
     dues = due_times(asked, history.actual, trial.time_zone)
     notes = list(history.notes)
+    known = _forecasts(asked, zone, history, settings, notes)
+    strategies: dict[str, Strategy] = {
+        name: ByForecast(each) for name, each in known.items()
+    }
+    if asked.interrupted:
+        strategies |= {f"{name}{SPLIT}": Interrupted(each) for name, each in known.items()}
+    with working(f"Starting {len(dues)} runs"):
+        comparison = compare(history.actual, trial.runs(dues), strategies)
+    return BacktestReport(
+        asked=asked,
+        history=history,
+        zone=zone,
+        trial=trial,
+        due=len(comparison.runs) + len(comparison.unknown),
+        comparison=comparison,
+        scores=_scores(comparison),
+        notes=(*notes, *_about_runs(comparison, trial, dues)),
+    )
+
+
+def _forecasts(
+    asked: Asked,
+    zone: str | None,
+    history: History,
+    settings: Settings,
+    notes: list[str],
+) -> dict[str, Known]:
+    """What there is to decide by, by the strategy's name; adds what limits it to notes."""
     known: dict[str, Known] = {}
     if asked.forecasts is not None:
         issued = read_issued(asked.forecasts, zone, settings)
@@ -95,27 +123,17 @@ def collect(asked: Asked) -> BacktestReport:
     if typical is not None:
         known["typical"] = lambda _: typical
     known[PERFECT] = lambda _: history.actual
-    strategies: dict[str, Strategy] = {
-        name: ByForecast(each) for name, each in known.items()
-    }
-    if asked.interrupted:
-        strategies |= {f"{name}{SPLIT}": Interrupted(each) for name, each in known.items()}
-    with working(f"Starting {len(dues)} runs"):
-        comparison = compare(history.actual, trial.runs(dues), strategies)
-    scores = {AT_ONCE: score(comparison, comparison.at_once, comparison.results[PERFECT])}
-    for name, result in comparison.results.items():
+    return known
+
+
+def _scores(comparison: Comparison) -> dict[str, Score]:
+    """By strategy, the baseline first; interrupted ones against interrupted foresight."""
+    results = comparison.results
+    scores = {AT_ONCE: score(comparison, comparison.at_once, results[PERFECT])}
+    for name, result in results.items():
         best = PERFECT + (SPLIT if name.endswith(SPLIT) else "")
-        scores[name] = score(comparison, result, comparison.results[best])
-    return BacktestReport(
-        asked=asked,
-        history=history,
-        zone=zone,
-        trial=trial,
-        due=len(comparison.runs) + len(comparison.unknown),
-        comparison=comparison,
-        scores=scores,
-        notes=(*notes, *_about_runs(comparison, trial, dues)),
-    )
+        scores[name] = score(comparison, result, results[best])
+    return scores
 
 
 def _known(issued: Issued, delay: timedelta) -> Known:
@@ -181,8 +199,8 @@ def _about_runs(
 ) -> Iterator[str]:
     if comparison.unknown:
         yield (
-            f"{len(comparison.unknown)} runs are unknown and in no figure: the trace does "
-            "not cover all the time that they may have taken"
+            f"Unknown and in no figure: {len(comparison.unknown)} of the runs, since the "
+            "trace does not cover all the time that they may have taken"
         )
     steps = {later - due for due, later in pairwise(dues)}
     bound = [run.request for run in comparison.runs]

@@ -85,6 +85,10 @@ def test_it_finds_what_an_interpreter_finds(
         "import os; os.kill(os.getpid(), 15)",
         "import atexit; atexit.register(print, 'at the end')",
         "import threading; threading.Timer(0.1, print, ['in a thread']).start()",
+        (
+            "import multiprocessing as m\nif __name__ == '__main__':\n"
+            "    with m.get_context('spawn').Pool(1) as pool: print(pool.map(abs, [-1]))"
+        ),
     ],
 )
 def test_it_ends_as_an_interpreter_ends(code: str) -> None:

@@ -6,6 +6,7 @@ import atexit
 import builtins
 import contextlib
 import ctypes
+import fcntl
 import gc
 import importlib
 import io
@@ -73,15 +74,13 @@ def _write(start: int, end: int, text: bytes, last: bytes) -> None:
     ctypes.memmove(start, padded, len(padded))
 
 
-def become(job: Job, *, executable: str, real: str, space: Space) -> None:
+def become(job: Job, *, executable: str, space: Space) -> None:
     """Let this process be the one that a client wants to have started."""
     os.setsid()
     os.environ.clear()
     os.environ.update(job.environment | {CLIENT: f"{os.getpid()} {job.client}"})
     os.chdir(job.folder)
-    for number, file in enumerate(job.files):
-        os.dup2(file, number)
-        os.close(file)
+    _take(job.files)
     space.show([executable, *job.arguments], dict(os.environ))
     _open_streams(unbuffered=bool(job.environment.get("PYTHONUNBUFFERED")))
     sys.dont_write_bytecode = bool(job.environment.get("PYTHONDONTWRITEBYTECODE"))
@@ -89,11 +88,21 @@ def become(job: Job, *, executable: str, real: str, space: Space) -> None:
     zoneinfo.reset_tzpath()
     _reseed()
     sys.executable = executable
-    # Spawned processes are given pipes beyond the standard ones, which no client passes.
-    multiprocessing.spawn.set_executable(real)
+    multiprocessing.spawn.set_executable(executable)
     sys.orig_argv = [executable, *job.arguments]
     _lay_path(job)
     _configure_prefect()
+
+
+def _take(files: dict[int, int]) -> None:
+    """Give each file its number, which another one of them may have so far."""
+    above = max(files) + 1
+    for number, file in files.items():
+        files[number] = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, above)
+        os.close(file)
+    for number, file in files.items():
+        os.dup2(file, number)
+        os.close(file)
 
 
 def _open_streams(*, unbuffered: bool) -> None:

@@ -1,6 +1,6 @@
 """Imports what the processes of tests import, and forks one for each that is asked for.
 
-    python -m tests.warm.host FOLDER REAL PADDING
+    python -m tests.warm.host FOLDER ROOM
 
 It listens at ``FOLDER/socket``, and says so with a line on its standard output.
 """
@@ -75,7 +75,7 @@ class Host:
             fresh.die_with(host)
             self._close(client, job.witness)
             return job
-        for file in job.files:
+        for file in job.files.values():
             os.close(file)
         self._clients[client] = self._witnesses[job.witness] = child
         for each in (client, job.witness):
@@ -141,7 +141,7 @@ def _group(leader: int) -> list[int]:
     return found
 
 
-def main(folder: Path, real: str) -> None:
+def main(folder: Path) -> None:
     """Serve; ends in each fork with what that was forked for."""
     modules.import_all()
     fresh.prepare()
@@ -152,9 +152,9 @@ def main(folder: Path, real: str) -> None:
     gc.freeze()
     print("listens", flush=True)
     job = host.next_job()
-    fresh.become(job, executable=str(folder / "python"), real=real, space=space)
+    fresh.become(job, executable=str(folder / "python"), space=space)
     fresh.execute(job.arguments)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]))

@@ -25,6 +25,8 @@ _FOLLOWED = {
 }  # fmt: skip
 _LOCALE = ("LANG", "LC_ALL", "LC_CTYPE")
 _WORD = 4
+# That a process may be started with; the pipes of multiprocessing have low numbers.
+_FILES = 64
 
 
 def main(real: str, path: str, locale: tuple[str | None, ...]) -> None:
@@ -36,6 +38,7 @@ def main(real: str, path: str, locale: tuple[str | None, ...]) -> None:
         locale: the host's.
     """
     environment = dict(os.environ)
+    numbers = [0, 1, 2, *filter(_is_passed, range(3, _FILES))]
     if not _is_understood(environment, locale):
         os.execv(real, [real, *sys.argv[1:]])  # noqa: S606  as it was called
     here, witness = _socket.socketpair()
@@ -45,15 +48,15 @@ def main(real: str, path: str, locale: tuple[str | None, ...]) -> None:
         _watch(here, lives)
     host = _socket.socket(_socket.AF_UNIX)
     host.connect(path)
-    job = (os.getpid(), environment, os.getcwd(), sys.argv)  # noqa: PTH109
+    job = (os.getpid(), environment, os.getcwd(), sys.argv, numbers)  # noqa: PTH109
     text = marshal.dumps(job)
     files = b"".join(
-        number.to_bytes(_WORD, sys.byteorder) for number in (0, 1, 2, witness.fileno())
+        number.to_bytes(_WORD, sys.byteorder) for number in (*numbers, witness.fileno())
     )
-    _pass_on(host)
     passed = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)]
     host.sendmsg([len(text).to_bytes(8, "big")], passed)
     host.sendall(text)
+    _pass_on(host)
     witness.close()
     answer = host.recv(_WORD, _socket.MSG_WAITALL)
     os.close(ends)
@@ -71,6 +74,14 @@ def _is_understood(environment: dict[str, str], locale: tuple[str | None, ...]) 
     if arguments[0] in {"-m", "-c"}:
         return len(arguments) > 1
     return os.path.isfile(arguments[0])  # noqa: PTH113
+
+
+def _is_passed(number: int) -> bool:
+    """Whether it is an open file that was meant for this process."""
+    try:
+        return os.get_inheritable(number)
+    except OSError:
+        return False
 
 
 def _pass_on(to: _socket.socket) -> None:

@@ -70,7 +70,7 @@ def _host(owner: int) -> tuple[subprocess.Popen[bytes], Path]:
     log = folder / "log"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.warm.host", folder, sys.executable, _ARGUMENTS],
+            [sys.executable, "-m", "tests.warm.host", folder, _ARGUMENTS],
             cwd=_ROOT,
             env=environment | home | room,
             stdin=subprocess.DEVNULL,

@@ -19,12 +19,12 @@ _AFTER = (190.0, 240.0, 270.0, 280.0)
 
 
 def dipping_at(dip: datetime) -> Forecast:
-    """High for two minutes, low for half a minute from ``dip`` on, then middling."""
+    """High for half an hour, low for half a minute from ``dip`` on, then middling."""
     start = dip - len(_BEFORE) * _STEP
     values = (*_BEFORE, *_DIP, *_AFTER)
     points = [(start + i * _STEP, value) for i, value in enumerate(values)]
     return Forecast.from_points(
-        [(start - timedelta(minutes=2), HIGH), *points],
+        [(start - timedelta(minutes=30), HIGH), *points],
         end=dip + timedelta(minutes=5),
         zone="DE",
         source="file",

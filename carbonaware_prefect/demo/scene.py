@@ -32,12 +32,15 @@ class Scene:
         slots_in_use: of the pool, as last read; older than what was read of the runs.
     """
 
-    def __init__(self, stage: Stage, show: Show, watch: Watch, *, within: float) -> None:
+    def __init__(
+        self, stage: Stage, show: Show, watch: Watch, *, within: float, pace: float
+    ) -> None:
         self._stage = stage
         self._show = show
         self._watch = watch
         self._runs: list[FlowRun] = []
-        self._end = show.seconds() + within
+        self._pace = pace
+        self._end = show.seconds() + pace * within
         self.slots_in_use: int = 0
 
     def create(self, deployment: str, title: str) -> FlowRun:
@@ -60,7 +63,7 @@ class Scene:
 
         left = max(1.0, self._end - self._show.seconds())
         try:
-            return until(look_again, within=min(within, left), what=what)
+            return until(look_again, within=min(self._pace * within, left), what=what)
         except DemoFailedError as error:
             if error.detail:
                 raise

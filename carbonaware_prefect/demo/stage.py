@@ -27,8 +27,8 @@ _FLOWS = Path(__file__).with_name("flows.py")
 # A worker takes a run this much before its time, so that it has started by then. The
 # shortest move is 5 s more; with Prefect's default of 10 s the demo would last longer.
 PREFETCH_SECONDS = 5
-_SERVER_SECONDS = 90
-_WORKER_SECONDS = 60
+_SERVER_SECONDS = 240
+_WORKER_SECONDS = 240
 # Nothing of the user's settings may reach the demo, nor the demo the user's.
 _FOREIGN = ("PREFECT_", "CARBONAWARE_")
 _LOOPBACK = "127.0.0.1,localhost"

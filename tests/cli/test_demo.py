@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from tests.clock.real_time import RealTime
+from tests.prefect_server.waiting import PATIENCE
 
 pytestmark = [pytest.mark.server, pytest.mark.real_time(RealTime.DEMO)]
 
@@ -63,13 +64,13 @@ class Demo:
                 env=os.environ | hostile,
             )
 
-    def wait(self, seconds: float) -> int:
+    def wait(self) -> int:
         """Its exit status."""
-        return self.popen.wait(seconds)
+        return self.popen.wait(PATIENCE)
 
-    def wait_for_line(self, text: str, seconds: float) -> None:
+    def wait_for_line(self, text: str) -> None:
         """Wait until it has said that."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while text not in self.out.read_text():
             assert self.popen.poll() is None, self.out.read_text() + self.err.read_text()
             assert time.monotonic() < deadline, self.out.read_text()
@@ -112,7 +113,7 @@ def a_demo(folder: Path, *arguments: str) -> Iterator[Demo]:
 def test_demo(tmp_path: Path) -> None:
     """The demo tells its steps in order, measures, exits 0 and leaves nothing behind."""
     with a_demo(tmp_path, "--json") as demo:
-        status = demo.wait(200)
+        status = demo.wait()
         told = demo.err.read_text()
 
         assert status == 0, told
@@ -142,15 +143,15 @@ def test_interrupted(number: signal.Signals, after: str | None, tmp_path: Path) 
     with a_demo(tmp_path) as demo:
         if after is None:
             # The server is being started.
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + PATIENCE
             while not demo.processes():
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         else:
-            demo.wait_for_line(after, 120)
+            demo.wait_for_line(after)
             assert len(demo.processes()) > 1
         demo.popen.send_signal(number)
-        status = demo.wait(20)
+        status = demo.wait()
 
         assert status == 128 + number
         assert "nothing is left behind" in demo.out.read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -50,6 +51,9 @@ class Server:
         url: SQLAlchemy URL of a database; by default a SQLite file of its own.
         start: when its clock begins, or why it has the real time.
         settings: more of its environment, and of all that is started with it.
+
+    Attributes:
+        python: the interpreter of what belongs to it.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class Server:
         self._clock: WallClock | None = None
         if isinstance(start, datetime):
             self._clock = WallClock(self.data / "clock", start)
+        # What is measured in real time is measured of processes that users have.
+        self.python = python() if self._clock else sys.executable
         # A busy test may come back to an open connection just as the server closes it.
         unshared = httpx.Limits(max_keepalive_connections=0)
         self.client = httpx.Client(base_url=self.api, timeout=60, limits=unshared)
@@ -130,7 +136,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, also once more, and wait until it answers."""
-        arguments = [python(), "-m", "tests.prefect_server.start"]
+        arguments = [self.python, "-m", "tests.prefect_server.start"]
         log = self.home / "server.log"
         self.process = Process(arguments, self.environment(), log, cwd=_ROOT)
         try:

@@ -16,7 +16,6 @@ from tests.prefect_server.process import Process
 from tests.prefect_server.runs import Run
 from tests.prefect_server.server import Server
 from tests.prefect_server.waiting import eventually
-from tests.warm import python
 
 __all__ = ["DIP_IN", "FLOWS", "Engine", "World", "a_world"]
 
@@ -54,7 +53,7 @@ class World:
 
     def start_worker(self, *options: str, **environment: str) -> Process:
         arguments = [
-            python(), "-m", "prefect", "worker", "start",
+            self.server.python, "-m", "prefect", "worker", "start",
             "--pool", self.pool, "--type", self.kind, "--install-policy", "never",
             *options,
         ]  # fmt: skip

@@ -31,6 +31,7 @@ REAL = {
     "harness/owner.py": _LIGHT,
     "harness/test_nothing_is_left.py": _TOOLS,
     "harness/test_warm.py": "a fork is compared with an interpreter",
+    "prefect_server/server.py": "in real time it is a server as users have it",
     "scripts/test_find_pythons.py": _TOOLS,
     "scripts/test_package.py": _TOOLS,
     "server/flows/telling.py": "a child of one kind or the other, as it was started itself",

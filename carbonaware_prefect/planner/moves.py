@@ -21,7 +21,7 @@ from carbonaware_prefect.planner.calls import Json, parts, together
 from carbonaware_prefect.planner.upcoming import SAME, Upcoming, moment
 from carbonaware_prefect.prefect_edge.flow_runs import is_busy
 
-__all__ = ["Move", "carry_out", "is_locked", "propose", "scheduled"]
+__all__ = ["Move", "cancel", "carry_out", "is_locked", "propose", "scheduled"]
 
 _TRIES = 4
 _PAUSE = 0.5
@@ -209,6 +209,19 @@ async def _answers(api: Api, matching: Json, runs: list[str], state: Json) -> li
         *await _answers(api, matching, runs[:half], state),
         *await _answers(api, matching, runs[half:], state),
     ]
+
+
+async def cancel(api: Api, run: Upcoming, message: str) -> str | None:
+    """Cancel a run that waits; what was in the way, None when nothing."""
+    matching = {"id": {"any_": [run.id]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
+    state = {"type": "CANCELLED", "name": "Cancelled", "message": message}
+    try:
+        result = (await propose(api, matching, state)).get(run.id)
+    except httpx.HTTPError as error:
+        return f"could not be cancelled: {error}"
+    if result is None:
+        return "it was not cancelled: it waits no longer"
+    return None if result["status"] == "ACCEPT" else "the server refused to cancel it"
 
 
 def is_locked(result: Json) -> bool:

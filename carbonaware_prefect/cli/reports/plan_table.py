@@ -48,6 +48,7 @@ WORDS = {
     "slots_taken": "slots taken",
     "redeployed": "redeployed",
     "started_already": "started already",
+    "schedule_gone": "schedule gone",
     "crashed_while_leaving": "crashed",
     "crashed_while_starting": "crashed",
     "not_understood": "not understood",

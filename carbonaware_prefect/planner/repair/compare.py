@@ -13,6 +13,7 @@ from carbonaware_prefect.planner.repair.entries import Entry, entry_for
 from carbonaware_prefect.planner.repair.ledger import Ledger
 from carbonaware_prefect.planner.repair.losses import Losses, sort_out
 from carbonaware_prefect.planner.repair.redeploys import unwanted
+from carbonaware_prefect.planner.repair.strays import Stray, find_strays
 from carbonaware_prefect.planner.repair.traces import Act, change_since
 from carbonaware_prefect.planner.repair.twins import Twins
 from carbonaware_prefect.planner.upcoming import SAME, StartOwner, Upcoming
@@ -42,6 +43,7 @@ class Comparison:
         losses: what became of runs that are gone.
         outdated: runs that were put back, and that Prefect would have deleted since.
         twice: upcoming runs whose occurrence has another run, with that one's entry.
+        strays: upcoming runs of schedules that are no more, with the run that counts.
         crashes: since the last look.
         deployments: those that opted in, and those of lost runs, by id.
     """
@@ -63,6 +65,7 @@ class Comparison:
         self.losses: Losses = Losses()
         self.outdated: list[Entry] = []
         self.twice: list[tuple[Upcoming, Entry]] = []
+        self.strays: list[Stray] = []
         self.crashes: Crashes = Crashes()
 
     async def look(self, ledger: Ledger) -> None:
@@ -90,6 +93,7 @@ class Comparison:
             self.losses = await sort_out(self._api, missing, self._now)
             self._take(self.losses)
         await self._find_twice()
+        self.strays = await self._find_strays()
         self.crashes = await find_crashes(self._api, self._now, ledger.crashes_until)
 
     def _entry_of(self, run: Upcoming, known: Entry | None) -> Entry:
@@ -185,6 +189,12 @@ class Comparison:
         for entry in entries:
             if entry.run not in gone and (run := self._twins.take(entry)) is not None:
                 self.twice.append((run, entry))
+
+    async def _find_strays(self) -> list[Stray]:
+        """Those that are not found to be twice already."""
+        twice = {run.id for run, _ in self.twice}
+        runs = [run for run in self._runs.values() if run.id not in twice]
+        return await find_strays(self._api, self._now, runs, self.deployments)
 
     async def _deleted_meanwhile(self, entries: Sequence[Entry]) -> set[str]:
         """Those of the runs that waited when this pass read them, and are gone.

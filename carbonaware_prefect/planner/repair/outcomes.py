@@ -13,7 +13,7 @@ from carbonaware_prefect.planner.repair.restore import Loss
 from carbonaware_prefect.planner.report import Action, Outcome
 from carbonaware_prefect.planner.upcoming import Upcoming
 
-__all__ = ["TWICE", "crashed", "not_put_back", "put_back", "twice"]
+__all__ = ["TWICE", "crashed", "not_put_back", "put_back", "stray", "twice"]
 
 TWICE = "Its occurrence has a run already"
 _TOO_LATE = "the starts that its policy allows have passed"
@@ -61,18 +61,15 @@ def not_put_back(losses: Losses) -> list[Outcome]:
 def twice(
     run: Upcoming, deployment: Json, sentence: str, fault: str | None = None
 ) -> Outcome:
-    """Of a run that must not start."""
-    return Outcome(
-        run=run.id,
-        name=run.name,
-        deployment=str(deployment["name"]),
-        nominal_start=run.nominal_start,
-        start=run.start,
-        action=Action.CANCEL,
-        reason="started_already",
-        sentence=sentence,
-        fault=fault,
-    )
+    """Of a run whose occurrence has another one, moved before its nominal start."""
+    return _cancelled(run, deployment, "started_already", sentence, fault)
+
+
+def stray(
+    run: Upcoming, deployment: Json, sentence: str, fault: str | None = None
+) -> Outcome:
+    """Of a run whose schedule is no more."""
+    return _cancelled(run, deployment, "schedule_gone", sentence, fault)
 
 
 def crashed(
@@ -93,6 +90,22 @@ def crashed(
         action=Action.MOVE_AGAIN if crash.start else Action.LOST,
         reason=reason,
         sentence=sentence if crash.start else f"{sentence}; {_TOO_LATE}",
+        fault=fault,
+    )
+
+
+def _cancelled(
+    run: Upcoming, deployment: Json, reason: str, sentence: str, fault: str | None
+) -> Outcome:
+    return Outcome(
+        run=run.id,
+        name=run.name,
+        deployment=str(deployment["name"]),
+        nominal_start=run.nominal_start,
+        start=run.start,
+        action=Action.CANCEL,
+        reason=reason,
+        sentence=sentence,
         fault=fault,
     )
 

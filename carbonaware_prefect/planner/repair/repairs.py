@@ -15,7 +15,7 @@ import httpx
 
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.calls import Json, together
-from carbonaware_prefect.planner.moves import Move, propose
+from carbonaware_prefect.planner.moves import Move, cancel
 from carbonaware_prefect.planner.repair import outcomes
 from carbonaware_prefect.planner.repair.compare import Comparison
 from carbonaware_prefect.planner.repair.crashes import Crash, move_again
@@ -73,7 +73,8 @@ class Repairs:
         # Anybody can make one that looks like these; it stands for nothing we know.
         hidden = {run.id for run in self._runs if run.hidden_for in self._read.newest}
         outdated = {entry.run for entry in self._found.outdated}
-        return {run.id for run, _ in self._found.twice} | hidden | outdated
+        second = {run.id for run, _ in (*self._found.twice, *self._found.strays)}
+        return second | hidden | outdated
 
     async def write(self, moves: Iterable[Move]) -> None:
         """Write down what waits now and what is about to be moved, if that is news."""
@@ -131,6 +132,7 @@ class Repairs:
             self._outcomes.append(outcomes.put_back(loss, done.fault))
         self._outcomes += outcomes.not_put_back(found.losses)
         self._outcomes += await together(self._cancel(*each) for each in found.twice)
+        self._outcomes += await together(self._cancel_stray(*each) for each in found.strays)
         until = await self._move_again()
         await self._write([*found.waiting.values(), *found.settled.values()], until)
 
@@ -169,22 +171,19 @@ class Repairs:
             f"This occurrence has a run already, {entry.name!r}: that one left its nominal "
             "start before a redeploy made this one"
         )
-        matching = {"id": {"any_": [run.id]}, "state": {"type": {"any_": ["SCHEDULED"]}}}
-        state = {"type": "CANCELLED", "name": "Cancelled", "message": message}
-        fault: str | None = None
-        try:
-            result = (await propose(self._api, matching, state)).get(run.id)
-        except httpx.HTTPError as error:
-            fault = f"could not be cancelled: {error}"
-        else:
-            if result is None:
-                fault = "it was not cancelled: it waits no longer"
-            elif result["status"] != "ACCEPT":
-                fault = "the server refused to cancel it"
+        fault = await cancel(self._api, run, message)
         if fault is None:
             # The run stays, so this schedule makes no other; nor is one looked for.
             self._found.wait_for(replace(entry, schedule=run.schedule))
         return outcomes.twice(run, self._found.deployments[run.deployment], message, fault)
+
+    async def _cancel_stray(self, run: Upcoming, twin: Upcoming) -> Outcome:
+        message = (
+            f"This occurrence has a run already, {twin.name!r}: the schedule of this one "
+            "was deleted by a redeploy"
+        )
+        fault = await cancel(self._api, run, message)
+        return outcomes.stray(run, self._found.deployments[run.deployment], message, fault)
 
     def outcomes(self) -> list[Outcome]:
         """What was mended; before `treat`, what would be."""
@@ -195,6 +194,10 @@ class Repairs:
             *(
                 outcomes.twice(run, found.deployments[run.deployment], outcomes.TWICE)
                 for run, _ in found.twice
+            ),
+            *(
+                outcomes.stray(run, found.deployments[run.deployment], outcomes.TWICE)
+                for run, _ in found.strays
             ),
             *(outcomes.crashed(each, found.deployments) for each in found.crashes.found),
         ]

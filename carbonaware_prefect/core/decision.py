@@ -6,7 +6,7 @@ the same request gets the same answer, explained in the same words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from carbonaware_prefect.core.basis import Basis
@@ -50,6 +50,8 @@ class Decision:
         failures: which sources did not deliver before that one, and why.
         basis: what the forecast rests on, where more can be said than its source's name.
         percent_nominal: what ``intensity_nominal`` would be, in percent of a modelled day.
+        forecast: what was decided by, None without one; it is no part of what makes two
+            decisions the same.
     """
 
     wait: bool
@@ -63,6 +65,7 @@ class Decision:
     failures: tuple[str, ...] = ()
     basis: Basis | None = None
     percent_nominal: float | None = None
+    forecast: Forecast | None = field(default=None, repr=False, compare=False)
 
     @property
     def modelled(self) -> bool:
@@ -146,6 +149,7 @@ def conclude(
         source=forecast.source,
         signal=forecast.signal,
         basis=forecast.basis,
+        forecast=forecast,
     )
     reason = reason_for(
         request,

@@ -1,0 +1,1 @@
+"""What people and programs see in Prefect of a decision: pages, log lines, events."""

@@ -23,8 +23,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks import render
 from carbonaware_prefect.planner.api import Api
+from carbonaware_prefect.planner.repair.artifacts import newest
 from carbonaware_prefect.planner.repair.entries import Entry, Snapshot
 from carbonaware_prefect.planner.repair.ledger import read_ledger, tidy, write_ledger
+from carbonaware_prefect.planner.repair.older import TABLE
 from carbonaware_prefect.planner.repair.table import publish
 from tests.prefect_server.server import Server, a_server
 
@@ -124,7 +126,8 @@ async def a_pass(
     entries |= {each.run: each for each in news}
     await write_ledger(api, [*news, *settled], now)
     await tidy(api, ledger, now)
-    await publish(api, entries.values(), {})
+    there = await newest(api, [TABLE])
+    await publish(api, entries.values(), {}, there.get(TABLE))
 
 
 def entry(dice: random.Random, now: datetime) -> Entry:

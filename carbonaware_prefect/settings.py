@@ -59,6 +59,8 @@ class Settings(PolicyModel, BaseSettings):
         planner_horizon: ``CARBONAWARE_PLANNER_HORIZON``, how far ahead it looks.
         planner_interval: ``CARBONAWARE_PLANNER_INTERVAL``, time between its passes.
         source_timeout: ``CARBONAWARE_SOURCE_TIMEOUT``, time for all sources together.
+        pages: ``CARBONAWARE_PAGES``, whether pages and log lines in Prefect say why runs
+            wait.
         detect: ``CARBONAWARE_DETECT``, whether to look for the cloud we run in where
             nobody says a place.
         forecast_folder: ``CARBONAWARE_FORECAST_FOLDER``, below which deployments, pools
@@ -89,6 +91,7 @@ class Settings(PolicyModel, BaseSettings):
     planner_horizon: Positive = timedelta(hours=36)
     planner_interval: Positive = timedelta(minutes=5)
     source_timeout: Positive = timedelta(seconds=10)
+    pages: bool = True
     detect: bool = True
     forecast_folder: Text = None
     forecast_time_zone: TimeZone | None = None

@@ -17,6 +17,7 @@ from typing import Any
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.planner.api import open_api
 from carbonaware_prefect.planner.one_pass import one_pass
+from carbonaware_prefect.planner.pages import Pages
 from carbonaware_prefect.planner.report import Report
 from carbonaware_prefect.settings import Settings
 
@@ -89,11 +90,11 @@ async def repeat(
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, stop.set)
     health.write(status="starting")
-    failures = 0
+    failures, pages = 0, Pages()
     while not stop.is_set():
         begun = loop.time()
         try:
-            report = await _a_pass(stop)
+            report = await _a_pass(stop, pages)
             if report is None:
                 break
             failures = 0
@@ -114,13 +115,15 @@ async def repeat(
     health.remove()
 
 
-async def _a_pass(stop: asyncio.Event) -> Report | None:
+async def _a_pass(stop: asyncio.Event, pages: Pages) -> Report | None:
     """A pass; None where it was cut off at the end."""
     changes = asyncio.Event()
 
     async def plan() -> Report:
         async with open_api() as api:
-            return await one_pass(api, Settings.read(), before_changes=changes.set)
+            return await one_pass(
+                api, Settings.read(), pages=pages, before_changes=changes.set
+            )
 
     planning, stopping = asyncio.create_task(plan()), asyncio.create_task(stop.wait())
     await asyncio.wait({planning, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -27,6 +27,7 @@ from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
 from carbonaware_prefect.planner.limits import Limits, parse_limits
 from carbonaware_prefect.planner.moves import Move, carry_out
 from carbonaware_prefect.planner.order import Order
+from carbonaware_prefect.planner.pages import Pages
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
 from carbonaware_prefect.planner.repair.ledger import read_ledger
 from carbonaware_prefect.planner.repair.repairs import Repairs
@@ -58,6 +59,7 @@ async def one_pass(
     *,
     dry_run: bool = False,
     flow_run: str | None = None,
+    pages: Pages | None = None,
     before_changes: Callable[[], None] | None = None,
 ) -> Report:
     """Plan the upcoming runs of all deployments that opted in.
@@ -67,6 +69,7 @@ async def one_pass(
         settings: the planner's own.
         dry_run: look and decide, and change nothing.
         flow_run: id of the planner's own flow run, where the pass is one.
+        pages: what people see of it; those that earlier passes left are written too.
         before_changes: called when it has read and decided, before it changes anything.
 
     Returns:
@@ -105,7 +108,14 @@ async def one_pass(
             for c in choices
         ]
         await repairs.treat()
-        await repairs.tidy(flow_run)
+        await (pages or Pages()).write(
+            api,
+            choices,
+            repairs,
+            world.deployments,
+            on=settings.pages,
+            flow_run=flow_run,
+        )
     outcomes += [choice.outcome for choice in choices] + repairs.outcomes()
     outcomes += world.unreadable
     return Report(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import httpx
 
 from carbonaware_prefect.planner.calls import PAGE, Calls, Json
 
-__all__ = ["ALL", "create", "delete", "latest", "write_over"]
+__all__ = ["ALL", "create", "delete", "latest", "newest", "note_of", "write_over"]
 
 ALL = PAGE
 """More than there ever are, in one call: others may delete some between two."""
@@ -25,17 +26,30 @@ async def latest(api: Calls, key: str, count: int, offset: int = 0) -> list[Json
     return cast("list[Json]", await api.call("POST", "/artifacts/filter", body))
 
 
-async def create(
-    api: Calls, key: str, description: str, data: str, **fields: str | None
-) -> None:
+async def newest(api: Calls, keys: Sequence[str]) -> dict[str, Json]:
+    """The newest artifact of each of the keys, as far as there is one."""
+    body = {"artifacts": {"key": {"any_": list(keys)}}, "limit": PAGE}
+    found = await api.call("POST", "/artifacts/latest/filter", body)
+    return {each["key"]: each | {"id": each["latest_id"]} for each in found}
+
+
+def note_of(artifact: Json) -> Json:
+    """What is noted beside the data of an artifact."""
+    noted = artifact.get("metadata_")
+    return noted if isinstance(noted, dict) else {}
+
+
+async def create(api: Calls, key: str, description: str, data: str, **fields: Any) -> None:
     """One more artifact of that key."""
     artifact = {"key": key, "description": description, "data": data} | fields
     await api.call("POST", "/artifacts/", artifact)
 
 
-async def write_over(api: Calls, artifact: str, description: str, data: str) -> None:
+async def write_over(
+    api: Calls, artifact: str, description: str, data: str, **fields: Any
+) -> None:
     """Change what an artifact says."""
-    body = {"description": description, "data": data}
+    body = {"description": description, "data": data} | fields
     await api.call("PATCH", f"/artifacts/{artifact}", body)
 
 

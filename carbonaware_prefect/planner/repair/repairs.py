@@ -16,12 +16,12 @@ import httpx
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.calls import Json, together
 from carbonaware_prefect.planner.moves import Move, cancel
-from carbonaware_prefect.planner.repair import outcomes
+from carbonaware_prefect.planner.repair import artifacts, outcomes
 from carbonaware_prefect.planner.repair.compare import Comparison
 from carbonaware_prefect.planner.repair.crashes import Crash, move_again
 from carbonaware_prefect.planner.repair.entries import Entry, entry_for
 from carbonaware_prefect.planner.repair.ledger import Ledger, tidy, write_ledger
-from carbonaware_prefect.planner.repair.older import read_older
+from carbonaware_prefect.planner.repair.older import TABLE, read_older
 from carbonaware_prefect.planner.repair.restore import put_back
 from carbonaware_prefect.planner.repair.table import publish
 from carbonaware_prefect.planner.report import Outcome
@@ -44,6 +44,9 @@ class Repairs:
         now: the present, by the server's clock.
         deployments: that opted in, by id.
         runs: all upcoming ones.
+
+    Attributes:
+        restored: entries of the runs that stand for lost ones, by the id of these.
     """
 
     def __init__(
@@ -61,6 +64,12 @@ class Repairs:
         self._ledger = Ledger()
         self._changed = False
         self._outcomes: list[Outcome] = []
+        self.restored: dict[str, Entry] = {}
+
+    @property
+    def mended(self) -> Sequence[Outcome]:
+        """What `treat` did, or could not do."""
+        return self._outcomes
 
     async def look(self, ledger: Ledger) -> None:
         """Compare what was written down with what is there."""
@@ -127,6 +136,7 @@ class Repairs:
         for loss in found.losses.lost:
             done = restored[loss.entry.run]
             if done.entry is not None:
+                self.restored[loss.entry.run] = done.entry
                 found.settle(loss.entry.settled(f"put back as run {done.entry.run}"))
                 found.wait_for(done.entry)
             self._outcomes.append(outcomes.put_back(loss, done.fault))
@@ -202,23 +212,31 @@ class Repairs:
             *(outcomes.crashed(each, found.deployments) for each in found.crashes.found),
         ]
 
-    async def tidy(self, flow_run: str | None) -> None:
+    async def tidy(
+        self, flow_run: str | None, also: Sequence[str] = ()
+    ) -> Mapping[str, Json] | None:
         """Keep the ledger small, and show people what it says; the next pass tries again.
 
         Args:
             flow_run: the run of the planner's own flow, where it is one.
+            also: keys of other artifacts that somebody wants to know of.
+
+        Returns:
+            The newest of these, by key; None where nothing had to be read.
         """
-        found = self._found
+        found, there = self._found, None
         try:
             await tidy(self._api, self._read, self._now)
             if not self._changed:
-                return
+                return None
+            there = await artifacts.newest(self._api, [TABLE, *also])
             names = {key: str(each["name"]) for key, each in found.deployments.items()}
             waits = found.waiting.values()
-            if await publish(self._api, waits, names, flow_run):
+            if await publish(self._api, waits, names, there.get(TABLE), flow_run):
                 await self._learn_from_older()
         except httpx.HTTPError as error:
             _LOGGER.warning("the ledger could not be tidied: %r", error)
+        return there
 
     async def _learn_from_older(self) -> None:
         """Write down what only a planner of an older version knows."""

@@ -20,12 +20,15 @@ __all__ = ["publish"]
 _ROWS = 100
 # What a pass reads of the versions that older planners left, to delete them.
 _CLEARED_BYTES = 4 * 1024 * 1024
+# Noted once no other version is left, so that nobody looks for one with each pass.
+_ALONE = {"versions": "one"}
 
 
 async def publish(
     api: Api,
     entries: Iterable[Entry],
     names: Mapping[str, str],
+    there: Json | None,
     flow_run: str | None = None,
 ) -> bool:
     """Write the table anew, and clear some of what older versions left.
@@ -34,6 +37,7 @@ async def publish(
         api: the Prefect API.
         entries: of the runs that wait.
         names: of the deployments, by id.
+        there: the newest version of the table, None where there is none.
         flow_run: the run of the planner's own flow, where it is one.
 
     Returns:
@@ -51,19 +55,21 @@ async def publish(
         for entry in waiting[:_ROWS]
     ]
     described, data = _describe(len(waiting)), json.dumps(rows)
-    there = await artifacts.latest(api, TABLE, 2)
-    older = bool(there) and is_older(there[0])
-    if there and not older:
-        await artifacts.write_over(api, there[0]["id"], described, data)
-        left = there[1:]
-    else:
+    older = there is not None and is_older(there)
+    if there is None or older:
+        note = None if older else _ALONE
         await artifacts.create(
-            api, TABLE, described, data, type="table", flow_run_id=flow_run
+            api, TABLE, described, data, type="table", flow_run_id=flow_run, metadata_=note
         )
-        left = there
-    if left and not older:
+        return older
+    left: list[Json] = []
+    if artifacts.note_of(there) != _ALONE:
+        left = await artifacts.latest(api, TABLE, 1, offset=1)
+    noted = {} if left else {"metadata_": _ALONE}
+    await artifacts.write_over(api, there["id"], described, data, **noted)
+    if left:
         await _clear(api, left[0])
-    return older
+    return False
 
 
 def _describe(count: int) -> str:

@@ -46,6 +46,7 @@ class Prefect:
         refused: names of blocks that the planner may not read.
         poisoned: ids of what the server answers 500 with, wherever it is in an answer.
         stubborn: ids of runs that take no labels and no state, and answer 500.
+        lines: of logs.
         unknown: what was called that the planner has no business with.
     """
 
@@ -60,6 +61,7 @@ class Prefect:
     refused: set[str] = field(default_factory=set)
     poisoned: set[str] = field(default_factory=set)
     stubborn: set[str] = field(default_factory=set)
+    lines: list[Json] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     def api(self) -> Api:
@@ -105,6 +107,8 @@ class Prefect:
             ("POST", "/ui/(flow_runs)/history", self._history),
             ("POST", "/events/filter", lambda _: {"events": self.events}),
             ("POST", "/artifacts/filter", self._artifacts),
+            ("POST", "/artifacts/latest/filter", self._newest),
+            ("POST", "/logs/", self._lines),
             ("POST", "/artifacts/", self._artifact),
             ("PATCH", "/artifacts/([^/]+)", self._write_over),
             ("DELETE", "/artifacts/([^/]+)", self._delete),
@@ -217,6 +221,15 @@ class Prefect:
         keys, at = body["artifacts"]["key"]["any_"], body.get("offset", 0)
         found = [each for each in self.artifacts if each["key"] in keys]
         return found[at : at + body["limit"]]
+
+    def _lines(self, body: Any) -> None:
+        self.lines += body
+
+    def _newest(self, body: Json) -> list[Json]:
+        keys = body["artifacts"]["key"]["any_"]
+        newest = {each["key"]: each for each in reversed(self.artifacts)}
+        found = [newest[key] for key in keys if key in newest]
+        return [each | {"latest_id": each["id"], "id": "collection"} for each in found]
 
     def _artifact(self, body: Json) -> Json:
         made = {"id": str(uuid.uuid4()), "created": NOW.isoformat(), **body}

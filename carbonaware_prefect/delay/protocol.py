@@ -8,43 +8,26 @@ only its labels; decide; move; leave the process.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import cache, partial
 from typing import Literal
 
-from prefect.client.schemas.objects import FlowRun, TaskRun
-from prefect.context import FlowRunContext, TaskRunContext
 from prefect.transactions import get_transaction
 
 from carbonaware_prefect.clock import utc_now
 from carbonaware_prefect.core import Budget, Decision, Reason, run_now
+from carbonaware_prefect.delay.call import Call
 from carbonaware_prefect.delay.choice import choose, policy_for
-from carbonaware_prefect.delay.in_process import (
-    Logger,
-    log_decision,
-    logger_here,
-    wait_until,
-)
-from carbonaware_prefect.delay.keys import call_key
+from carbonaware_prefect.delay.in_process import log_decision, wait_until
 from carbonaware_prefect.delay.move import Mover, shortest_move
+from carbonaware_prefect.delay.record import record, show
 from carbonaware_prefect.delay.rehearsal import Rehearsal, rehearsal_here
-from carbonaware_prefect.delay.run_settings import read_settings
-from carbonaware_prefect.delay.schedule import ScheduleOfRun
 from carbonaware_prefect.errors import RescheduleError
-from carbonaware_prefect.labels import (
-    PLANNER,
-    Plan,
-    labels_for,
-    planner_plan,
-    read_plan,
-)
+from carbonaware_prefect.labels import Plan, read_plan
 from carbonaware_prefect.policies.given import GivenPolicy
 from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
 from carbonaware_prefect.prefect_edge.timeouts import tightest_timeout
 from carbonaware_prefect.prefect_edge.why_started import EARLY, StartCause, why_started
-from carbonaware_prefect.settings import Settings
 
 __all__ = ["TASK_FUNCTION", "Wait", "delay_flow_run"]
 
@@ -53,54 +36,6 @@ TASK_FUNCTION = "carbonaware_delay_body"
 
 # Delay tasks of one process take turns: two moves at once would overwrite one another.
 _turn = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call of a delay task, and where it happens.
-
-    What the planner decided, it decided for the whole run: then all calls look at its
-    record, and what they write stays the planner's.
-
-    Attributes:
-        first: whether it is the first delay of the run, which counts from its due time.
-    """
-
-    given: GivenPolicy
-    read: Callable[[], Settings]
-    schedule: ScheduleOfRun
-    key: str | None
-    first: bool
-    decided_by: str
-    context: FlowRunContext | None
-    flow_run: FlowRun | None
-    task_run: TaskRun
-    logger: Logger
-
-    @classmethod
-    def here(cls, given: GivenPolicy, key: str | None) -> Call:
-        """The call that is being executed in this thread."""
-        context, task_context = FlowRunContext.get(), TaskRunContext.get()
-        if task_context is None:
-            msg = "the delay task's body runs as a Prefect task only"
-            raise RescheduleError(msg)
-        flow_run = None if context is None else context.flow_run
-        planned = flow_run is not None and planner_plan(flow_run.labels) is not None
-        logger = logger_here()
-        name, first = call_key(context, key)
-        return cls(
-            given=given,
-            # Once for all that is decided here: it may be a call to the server.
-            read=cache(partial(read_settings, logger.warning)),
-            schedule=ScheduleOfRun(flow_run),
-            key=None if planned else name,
-            first=first,
-            decided_by=PLANNER if planned else "task",
-            context=context,
-            flow_run=flow_run,
-            task_run=task_context.task_run,
-            logger=logger,
-        )
 
 
 def delay_flow_run(given: GivenPolicy, *, key: str | None, wait: Wait) -> Decision:
@@ -168,7 +103,8 @@ def _wait_here(call: Call, decision: Decision, moves: int, obstacle: str) -> Dec
     call.logger.info("%s: %s", waits, obstacle)
     if fitted is not decision:
         log_decision(call.logger, fitted)
-    _record(call, fitted, now, moves, waits_here=True)
+        show(call, fitted)
+    record(call, fitted, now, moves, waits_here=True)
     if fitted.wait and fitted.slot is not None:
         wait_until(fitted.slot.start, stop=flow_runs.stop_if_cancelled)
         call.logger.info("The slot is here: going on.")
@@ -181,7 +117,7 @@ def _rehearse(call: Call, rehearsal: Rehearsal) -> Decision:
     # Counted from the test's time: the run's due time is a real one.
     decision = _choose(replace(call, given=rehearsal.given(call.given), first=False), now)
     log_decision(call.logger, decision)
-    _record(call, decision, now, moves=0, waits_here=True)
+    record(call, decision, now, moves=0, waits_here=True)
     rehearsal.decisions.append(decision)
     return decision
 
@@ -221,7 +157,8 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
         decision, moves = _choose(call, now), 0
         log_decision(call.logger, decision)
         if not decision.wait:
-            _record(call, decision, now, moves)
+            record(call, decision, now, moves)
+        show(call, decision)
         return decision, moves
     start = _look_back(call, plan, now)
     policy = policy_for(call.given, call.read)
@@ -230,7 +167,7 @@ def _decide(call: Call, now: datetime) -> tuple[Decision, int]:
     elif start is StartCause.BY_A_PERSON:
         because = "somebody started this run before its slot"
         decision = run_now(policy.bind(plan.nominal_start), Reason.OVERRIDDEN, because)
-        _record(call, decision, plan.decided_at, plan.moves)
+        record(call, decision, plan.decided_at, plan.moves)
     else:
         decision = run_now(
             policy.bind(plan.nominal_start),
@@ -272,29 +209,3 @@ def _look_back(call: Call, plan: Plan, now: datetime) -> StartCause:
         call.logger.warning("Could not read the run's history: %s", error)
         return StartCause.BEFORE_THE_MOVE
     return why_started(states, plan)
-
-
-def _record(
-    call: Call,
-    decision: Decision,
-    decided_at: datetime,
-    moves: int,
-    *,
-    waits_here: bool = False,
-) -> None:
-    """Leave the decision on the flow run; a record must never cost a run."""
-    if call.flow_run is None:
-        return
-    in_process = waits_here and call.decided_by != PLANNER
-    labels = labels_for(
-        decision,
-        key=call.key,
-        decided_at=decided_at,
-        decided_by="in_process" if in_process else call.decided_by,
-        moves=moves,
-    )
-    try:
-        with flow_runs.brief_client() as client:
-            flow_runs.record(client, call.flow_run, labels)
-    except Exception as error:  # noqa: BLE001  see above
-        call.logger.warning("Could not record the decision on the flow run: %s", error)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 from carbonaware_prefect.policies.words import parse_time_zone
@@ -28,15 +29,23 @@ class ScheduleOfRun:
         self._flow_run = flow_run
 
     @cached_property
-    def _all(self) -> list[DeploymentSchedule]:
-        """The schedules of the deployment; none where they cannot be read."""
+    def _deployment(self) -> DeploymentResponse | None:
         if self._flow_run is None or self._flow_run.deployment_id is None:
-            return []
+            return None
         try:
             with brief_client() as client:
-                return client.read_deployment(self._flow_run.deployment_id).schedules
+                return client.read_deployment(self._flow_run.deployment_id)
         except (ObjectNotFound, httpx.HTTPError, OSError):
-            return []
+            return None
+
+    def deployment(self) -> DeploymentResponse | None:
+        """The deployment of the run; None where there is none, or it cannot be read."""
+        return self._deployment
+
+    @property
+    def _all(self) -> list[DeploymentSchedule]:
+        """The schedules of the deployment; none where they cannot be read."""
+        return [] if self._deployment is None else self._deployment.schedules
 
     def _made_it(self) -> list[DeploymentSchedule]:
         made_by: Any = self._flow_run and self._flow_run.created_by

@@ -31,7 +31,7 @@ help:
 	@echo "make demo      a delayed flow run gives its worker back, live (about 90 s)"
 	@echo "make test      the tests, on a real Prefect server, with coverage"
 	@echo "make test-edge  those that need no server"
-	@echo "make test-all  also those that need a container engine or PostgreSQL, and these:"
+	@echo "make test-all  also those that need a container engine, PostgreSQL or Chromium, and these:"
 	@echo "make test-lowest  some of them with the lowest versions that are allowed"
 	@echo "make test-pools  our examples against the schemas of the cloud pools' workers"
 	@echo "make test-pythons  core, edge and one delayed run on every Python that is found"

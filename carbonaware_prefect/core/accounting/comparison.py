@@ -10,7 +10,6 @@ from carbonaware_prefect.core.accounting.measured import Measured
 from carbonaware_prefect.core.accounting.strategies import AtOnce, Placement, Strategy
 from carbonaware_prefect.core.accounting.trial_runs import TrialRun
 from carbonaware_prefect.core.forecast import Forecast
-from carbonaware_prefect.core.intervals import to_microseconds
 
 __all__ = ["Comparison", "Result", "compare"]
 
@@ -76,7 +75,6 @@ def _result(measured: Measured, runs: Iterable[TrialRun], strategy: Strategy) ->
     placements, means = [], []
     for run in runs:
         placement = strategy.place(run)
-        total = sum([measured.integral(piece) for piece in placement.pieces])
         placements.append(placement)
-        means.append(total / (to_microseconds(run.duration) * measured.scale))
+        means.append(measured.mean(placement.pieces))
     return Result(tuple(placements), tuple(means))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from carbonaware_prefect.core.forecast import Forecast, Stretch
@@ -41,6 +41,11 @@ class Measured:
         low, high = piece
         stretch = self._stretches[bisect_right(self._first, low) - 1]
         return stretch.until(high) - stretch.until(low)
+
+    def mean(self, pieces: Sequence[Piece]) -> float:
+        """Over pieces that are all known, each by its length, in gCO2eq/kWh."""
+        total = sum([self.integral(piece) for piece in pieces])
+        return total / (sum([high - low for low, high in pieces]) * self.scale)
 
     def between(self, low: int, high: int) -> Iterator[tuple[int, int, int]]:
         """What is known between two moments: value, start and end, in order of time."""

@@ -201,6 +201,11 @@ class CachedSource:
         self._now = now
 
     @property
+    def uncached(self) -> DescribedSource:
+        """The source itself."""
+        return self._source
+
+    @property
     def info(self) -> SourceInfo:
         """The source's own."""
         return self._source.info

@@ -13,7 +13,7 @@ are missing, empty values, and values that no grid comes near. Past forecasts
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
 from carbonaware_prefect.core import Forecast
@@ -31,7 +31,7 @@ from carbonaware_prefect.sources.file.parsing import (
 from carbonaware_prefect.sources.file.points import Point
 from carbonaware_prefect.sources.file.table import read_table
 
-__all__ = ["History", "Issued", "parse_history", "parse_issued"]
+__all__ = ["History", "Issued", "parse_history", "parse_issued", "parse_revised"]
 
 # No grid and no power station comes near it; see sources.http.reading.
 _BEYOND = 10_000
@@ -80,13 +80,58 @@ def parse_history(
             why.
     """
     parsed = parse(text, name=name, zone=zone, time_zone=time_zone, read_answer=read_answer)
-    said = parsed.forecast
+    return _history(parsed.forecast, parsed.points, parsed.notes, name, zone)
+
+
+def parse_revised(
+    text: str,
+    *,
+    name: str,
+    zone: str | None = None,
+    time_zone: tzinfo | None = None,
+    read_answer: ReadAnswer | None = None,
+) -> History:
+    """The same; a table may say two things about one time, which is then a gap.
+
+    Publishers revise what they measured, and nobody here knows which value was right.
+
+    Raises:
+        ForecastFileError: (a ValueError) as for `parse_history`.
+    """
+    if not text.strip() or is_json(text):
+        return parse_history(
+            text, name=name, zone=zone, time_zone=time_zone, read_answer=read_answer
+        )
+    notes: list[str] = []
+    table = read_table(text, name, zone=zone, clock=clock_of(time_zone, notes))
+    by_start: dict[datetime, list[Point]] = {}
+    for point in table.points:
+        by_start.setdefault(point.start, []).append(point)
+    points, wrong = [], 0
+    for start in sorted(by_start):
+        same = {(each.end, each.grams_per_kwh) for each in by_start[start]}
+        wrong += len(same) > 1
+        first = by_start[start][0]
+        points.append(first if len(same) == 1 else replace(first, grams_per_kwh=None))
+    if wrong:
+        notes.append(f"Times with several values were taken as unknown: {wrong}")
+    said = made(points, Said(table.zone), name, zone)
+    return _history(said, points, notes, name, zone)
+
+
+def _history(
+    said: Forecast,
+    points: Sequence[Point],
+    noted: Sequence[str],
+    name: str,
+    zone: str | None,
+) -> History:
     _check_zone(said, zone, name)
-    pieces = list(unbridged(said, usual_step(said, parsed.points)))
+    pieces = list(unbridged(said, usual_step(said, points)))
     known = [piece for piece in pieces if abs(piece[2]) <= _BEYOND]
     if not known:
         raise refusal(name, f"has no intensity of at most {_BEYOND:,} gCO2/kWh")
-    notes = list(parsed.notes)
+    notes = list(noted)
     if wrong := len(pieces) - len(known):
         notes.append(f"Values beyond {_BEYOND:,} gCO2/kWh were taken as unknown: {wrong}")
     actual = Forecast.from_intervals(

@@ -9,9 +9,9 @@ also, with a valid key, to those who ask too often.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
-from datetime import timedelta
-from typing import Literal
+from collections.abc import Generator, Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
 
 import httpx
 from pydantic import SecretStr
@@ -24,10 +24,15 @@ from carbonaware_prefect.errors import (
 )
 from carbonaware_prefect.sources.base import SourceInfo
 from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
+from carbonaware_prefect.sources.http.history import HttpHistory, Past, past_of
 from carbonaware_prefect.sources.http.peer import Peer, peer_at, reveal
 from carbonaware_prefect.sources.http.reading import Reader
-from carbonaware_prefect.sources.http.series import end_after, forecast_of, step_between
-from carbonaware_prefect.sources.http.source import HttpSource
+from carbonaware_prefect.sources.http.series import (
+    Piece,
+    end_after,
+    forecast_of,
+    step_between,
+)
 
 __all__ = ["BASE_URL", "INFO", "ElectricityMaps"]
 
@@ -71,7 +76,7 @@ class _Key(httpx.Auth):
         yield request
 
 
-class ElectricityMaps(HttpSource):
+class ElectricityMaps(HttpHistory):
     """Average intensity of consumption, flow-traced, of almost any zone.
 
     Args:
@@ -84,6 +89,8 @@ class ElectricityMaps(HttpSource):
         base_url: where the API is, without the version.
         budget: time and size that an exchange may take.
     """
+
+    longest: ClassVar[timedelta] = timedelta(days=9)
 
     def __init__(
         self,
@@ -115,6 +122,7 @@ class ElectricityMaps(HttpSource):
         )
         super().__init__(info=INFO, peer=peer, budget=budget, auth=_Key(key, peer))
         self._url = f"{peer.base_url}/{version}/carbon-intensity/forecast"
+        self._history_url = f"{peer.base_url}/{version}/carbon-intensity/past-range"
         self._parameters = {
             "horizonHours": str(horizon_hours),
             "emissionFactorType": emission_factors,
@@ -126,9 +134,18 @@ class ElectricityMaps(HttpSource):
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:  # noqa: ARG002
         """The question for a zone; the API counts the horizon from now by itself."""
+        return self._request(self._url, zone, self._parameters)
+
+    def build_history_request(self, zone: str, interval: Interval) -> httpx.Request:
+        """The question for a zone and an interval that is over."""
+        told = {k: v for k, v in self._parameters.items() if k != "horizonHours"}
+        span = {"start": _second(interval.start), "end": _second(interval.end)}
+        return self._request(self._history_url, zone, told | span)
+
+    def _request(self, url: str, zone: str, parameters: Mapping[str, str]) -> httpx.Request:
         if not _ZONE.fullmatch(zone):
             raise self.unknown(zone)
-        return httpx.Request("GET", self._url, params={"zone": zone, **self._parameters})
+        return httpx.Request("GET", url, params={"zone": zone, **parameters})
 
     def parse(self, payload: object, zone: str, interval: Interval) -> Forecast:
         """Points that hold for the granularity the reply names, else for their step."""
@@ -136,25 +153,29 @@ class ElectricityMaps(HttpSource):
         table = reader.table(payload, "the answer")
         if table.get("zone") != zone:
             reader.reject(f"it names another zone than {zone}, or none")
-        points = [
-            reader.table(row, "a point")
-            for row in reader.rows(table.get("forecast"), "forecast")
-        ]
-        starts = [reader.moment(point.get("datetime"), "a datetime") for point in points]
-        named = table.get("temporalGranularity")
-        step = _STEPS.get(named) if isinstance(named, str) else None
-        if step is None:
-            step = step_between(starts, reader=reader, alone=timedelta(hours=1))
         updated = table.get("updatedAt")
         return forecast_of(
-            [
-                (start, end_after(start, step, reader=reader), point.get("carbonIntensity"))
-                for start, point in zip(starts, points, strict=True)
-            ],
+            [piece for piece, _ in _points(table, "forecast", reader)],
             info=self.info,
             zone=zone,
             asked=interval,
             issued_at=None if updated is None else reader.moment(updated, "updatedAt"),
+        )
+
+    def parse_history(self, payload: object, zone: str, interval: Interval) -> Past:
+        """Points likewise; those that are marked as estimates were not measured."""
+        reader = Reader(self.info.title)
+        table = reader.table(payload, "the answer")
+        points = _points(table, "data", reader)
+        # Each point of a history names its zone; older answers do so once.
+        if any(point.get("zone", table.get("zone")) != zone for _, point in points):
+            reader.reject(f"it names another zone than {zone}, or none")
+        return past_of(
+            [piece for piece, point in points if not point.get("isEstimated")],
+            [piece for piece, point in points if point.get("isEstimated")],
+            info=self.info,
+            zone=zone,
+            asked=interval,
         )
 
     def fetch(self, zone: str | None, interval: Interval) -> Forecast:
@@ -176,3 +197,26 @@ class ElectricityMaps(HttpSource):
         if zone is not None:
             self._answered.add(zone)
         return forecast
+
+
+def _points(
+    table: Mapping[str, object], name: str, reader: Reader
+) -> list[tuple[Piece, dict[str, object]]]:
+    """The points under a name, with the pieces that they make."""
+    points = [reader.table(row, "a point") for row in reader.rows(table.get(name), name)]
+    starts = [reader.moment(point.get("datetime"), "a datetime") for point in points]
+    named = table.get("temporalGranularity")
+    step = _STEPS.get(named) if isinstance(named, str) else None
+    if step is None:
+        step = step_between(starts, reader=reader, alone=timedelta(hours=1))
+    return [
+        (
+            (start, end_after(start, step, reader=reader), point.get("carbonIntensity")),
+            point,
+        )
+        for start, point in zip(starts, points, strict=True)
+    ]
+
+
+def _second(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"

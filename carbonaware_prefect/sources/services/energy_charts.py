@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import httpx
 
 from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.sources.base import SourceInfo
 from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
+from carbonaware_prefect.sources.http.history import HttpHistory, Past, past_of
 from carbonaware_prefect.sources.http.peer import peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import (
@@ -22,7 +24,6 @@ from carbonaware_prefect.sources.http.series import (
     forecast_of,
     step_between,
 )
-from carbonaware_prefect.sources.http.source import HttpSource
 
 __all__ = ["BASE_URL", "INFO", "EnergyCharts"]
 
@@ -52,7 +53,7 @@ INFO = SourceInfo(
 )
 
 
-class EnergyCharts(HttpSource):
+class EnergyCharts(HttpHistory):
     """Average intensity of the generation in a European country.
 
     The service limits requests to about one in 8 s, so share one answer between runs.
@@ -61,6 +62,8 @@ class EnergyCharts(HttpSource):
         base_url: where the API is.
         budget: time and size that an exchange may take.
     """
+
+    longest: ClassVar[timedelta] = timedelta(days=28)
 
     def __init__(
         self,
@@ -73,14 +76,37 @@ class EnergyCharts(HttpSource):
 
     def build_request(self, zone: str, interval: Interval) -> httpx.Request:  # noqa: ARG002
         """The question for a country; the reply's range is the same for every interval."""
+        return self._request(zone)
+
+    def build_history_request(self, zone: str, interval: Interval) -> httpx.Request:
+        """The question for a country and an interval, to the minute."""
+        return self._request(zone, start=_minute(interval.start), end=_minute(interval.end))
+
+    def _request(self, zone: str, **span: str) -> httpx.Request:
         if zone not in _COUNTRIES.split():
             raise self.unknown(zone)
         url = f"{self._peer.base_url}/co2eq"
-        return httpx.Request("GET", url, params={"country": zone.lower()})
+        return httpx.Request("GET", url, params={"country": zone.lower(), **span})
 
     def parse(self, payload: object, zone: str, interval: Interval) -> Forecast:
         """Parallel arrays: the measured value where there is one, else the forecast."""
         reader = Reader(self.info.title)
+        starts, series, step = self._series(payload, reader)
+        pieces = _pieces(starts, series, step, reader)
+        return forecast_of(pieces, info=self.info, zone=zone, asked=interval)
+
+    def parse_history(self, payload: object, zone: str, interval: Interval) -> Past:
+        """The same arrays, each by itself."""
+        reader = Reader(self.info.title)
+        starts, series, step = self._series(payload, reader)
+        measured, forecast = (
+            list(_pieces(starts, [values], step, reader)) for values in series
+        )
+        return past_of(measured, forecast, info=self.info, zone=zone, asked=interval)
+
+    def _series(
+        self, payload: object, reader: Reader
+    ) -> tuple[list[datetime], list[list[float | None]], timedelta]:
         table = reader.table(payload, "the answer")
         starts = [
             reader.unix_moment(second, "a time")
@@ -89,16 +115,14 @@ class EnergyCharts(HttpSource):
         series = [_column(table.get(key), key, reader) for key in _SERIES]
         if any(len(values) > len(starts) for values in series):
             reader.reject("it has more values than times")
-        step = step_between(starts, reader=reader, alone=_QUARTER)
-        return forecast_of(
-            _pieces(starts, series, step, reader),
-            info=self.info,
-            zone=zone,
-            asked=interval,
-        )
+        return starts, series, step_between(starts, reader=reader, alone=_QUARTER)
 
 
 _SERIES = ("co2eq", "co2eq_forecast")
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='minutes')}Z"
 
 
 def _column(values: object, key: str, reader: Reader) -> list[float | None]:

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 import httpx
 
 from carbonaware_prefect.core import Forecast, Interval
 from carbonaware_prefect.sources.base import SourceInfo
 from carbonaware_prefect.sources.http.exchange import DEFAULT_BUDGET, FetchBudget
+from carbonaware_prefect.sources.http.history import HttpHistory, Past, past_of
 from carbonaware_prefect.sources.http.peer import peer_at
 from carbonaware_prefect.sources.http.reading import Reader
 from carbonaware_prefect.sources.http.series import Piece, forecast_of
-from carbonaware_prefect.sources.http.source import HttpSource
 
 __all__ = ["BASE_URL", "INFO", "GbCarbonIntensity"]
 
@@ -44,15 +45,18 @@ INFO = SourceInfo(
 )
 
 
-class GbCarbonIntensity(HttpSource):
+class GbCarbonIntensity(HttpHistory):
     """Average intensity of Great Britain or one of its regions, each half hour.
 
-    Values are the forecast ones, also where a measured one is known.
+    Values are the forecast ones, also where a measured one is known. Histories have the
+    measured ones, which there are of Great Britain as a whole.
 
     Args:
         base_url: where the API is.
         budget: time and size that an exchange may take.
     """
+
+    longest: ClassVar[timedelta] = _LONGEST - timedelta(hours=1)
 
     def __init__(
         self,
@@ -75,9 +79,27 @@ class GbCarbonIntensity(HttpSource):
         )
         return httpx.Request("GET", self._peer.base_url + path)
 
+    def build_history_request(self, zone: str, interval: Interval) -> httpx.Request:
+        """The same question."""
+        return self.build_request(zone, interval)
+
     def parse(self, payload: object, zone: str, interval: Interval) -> Forecast:
         """The half hours of a national or a regional answer."""
         reader = Reader(self.info.title)
+        rows = self._rows(payload, zone, reader)
+        pieces = _pieces(rows, reader, "forecast")
+        return forecast_of(pieces, info=self.info, zone=zone, asked=interval)
+
+    def parse_history(self, payload: object, zone: str, interval: Interval) -> Past:
+        """The half hours with what was measured, and with what was forecast."""
+        reader = Reader(self.info.title)
+        rows = self._rows(payload, zone, reader)
+        measured, forecast = (
+            _pieces(rows, reader, name) for name in ("actual", "forecast")
+        )
+        return past_of(measured, forecast, info=self.info, zone=zone, asked=interval)
+
+    def _rows(self, payload: object, zone: str, reader: Reader) -> list[object]:
         table = reader.table(payload, "the answer")
         if "error" in table:
             reader.reject("it reports an error under status 200")
@@ -86,8 +108,7 @@ class GbCarbonIntensity(HttpSource):
         region = self._region(zone)
         if region is not None and data != []:
             data = _regional(data, region, reader)
-        rows = reader.rows(data, "data")
-        return forecast_of(_pieces(rows, reader), info=self.info, zone=zone, asked=interval)
+        return reader.rows(data, "data")
 
     def _region(self, zone: str) -> int | None:
         if zone == "GB":
@@ -112,12 +133,12 @@ def _regional(data: object, region: int, reader: Reader) -> object:
     return table.get("data")
 
 
-def _pieces(rows: list[object], reader: Reader) -> Iterator[Piece]:
+def _pieces(rows: list[object], reader: Reader, name: str) -> Iterator[Piece]:
     for row in rows:
         period = reader.table(row, "a period")
         intensity = reader.table(period.get("intensity"), "an intensity")
         yield (
             reader.moment(period.get("from"), "the start of a period"),
             reader.moment(period.get("to"), "the end of a period"),
-            intensity.get("forecast"),
+            intensity.get(name),
         )

@@ -46,12 +46,14 @@ class LiveSource:
         info: what it covers, with these settings.
         needs: settings that it cannot do without: a key, an account, a server.
         takes: other settings of its own.
+        history: whether it can say what came true.
     """
 
     open: Callable[[Settings, str | None], DescribedSource]
     info: Callable[[Settings], SourceInfo]
     needs: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
+    history: bool = False
 
     @property
     def variables(self) -> str:
@@ -147,6 +149,7 @@ LIVE: Mapping[str, LiveSource] = {
         info=lambda _: electricity_maps.INFO,
         needs=("electricity_maps_key",),
         takes=("electricity_maps_url",),
+        history=True,
     ),
     "watttime": LiveSource(
         open=_watttime,
@@ -164,11 +167,13 @@ LIVE: Mapping[str, LiveSource] = {
         open=_gb_carbon_intensity,
         info=lambda _: gb_carbon_intensity.INFO,
         takes=("gb_carbon_intensity_url",),
+        history=True,
     ),
     "energy_charts": LiveSource(
         open=_energy_charts,
         info=lambda _: energy_charts.INFO,
         takes=("energy_charts_url",),
+        history=True,
     ),
     "carbonaware_scheduler": LiveSource(
         open=_carbonaware_scheduler,

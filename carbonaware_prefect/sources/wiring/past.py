@@ -11,13 +11,14 @@ from carbonaware_prefect.sources.file.past import (
     Issued,
     parse_history,
     parse_issued,
+    parse_revised,
 )
 from carbonaware_prefect.sources.file.text import decode, read_bytes
 from carbonaware_prefect.sources.wiring.files import time_zone_for
 from carbonaware_prefect.sources.wiring.saved import answer_reader
 from carbonaware_prefect.sources.wiring.zones import locations_of
 
-__all__ = ["read_history", "read_issued"]
+__all__ = ["read_history", "read_issued", "read_revised"]
 
 _LARGEST = 200_000_000  # bytes; a year of hourly issues of 96 h each is about 40 MB
 
@@ -29,6 +30,15 @@ def read_history(path: Path, zone: str | None, settings: Settings) -> History:
         ForecastFileError: (a ValueError) it is missing, or no such file.
     """
     return parse_history(**_read(path, zone, settings))
+
+
+def read_revised(path: Path, zone: str | None, settings: Settings) -> History:
+    """What came true, with gaps where the file says two things about one time.
+
+    Raises:
+        ForecastFileError: (a ValueError) it is missing, or no such file.
+    """
+    return parse_revised(**_read(path, zone, settings))
 
 
 def read_issued(path: Path, zone: str | None, settings: Settings) -> Issued:

@@ -5,6 +5,7 @@ A label is a plan, not a fact: the run's state says what was done.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,10 +25,13 @@ from carbonaware_prefect.core.intervals import far_from_the_ends, to_utc
 from carbonaware_prefect.errors import InvalidInputError
 
 __all__ = [
+    "ENERGY",
     "PLANNER",
     "PREFIX",
+    "UNITS",
     "Label",
     "Plan",
+    "keys_of",
     "label_name",
     "labels_for",
     "planner_plan",
@@ -36,6 +40,11 @@ __all__ = [
 
 PREFIX = "carbonaware"
 PLANNER = "planner"
+ENERGY = f"{PREFIX}.energy_kwh"
+"""What users write: the energy of a run as they measured it, in kWh."""
+UNITS = f"{PREFIX}.units"
+"""What users write: how many functional units a run made."""
+_REASON = re.compile(rf"{PREFIX}(?:\.(?P<key>[^.]+))?\.reason")
 # Of a label with free text.
 _LONGEST = 500
 # Of the pieces in which a run may start; the first ones come to two days and more.
@@ -113,6 +122,12 @@ class Plan:
 def label_name(key: str | None, field: str) -> str:
     """The label of a field under a key, or under none."""
     return ".".join(part for part in (PREFIX, key, field) if part)
+
+
+def keys_of(labels: dict[str, Any]) -> list[str | None]:
+    """The keys that decisions are recorded under; None is the one without a key."""
+    found = [_REASON.fullmatch(name) for name in labels]
+    return [match["key"] for match in found if match]
 
 
 def read_plan(labels: dict[str, Any], key: str | None) -> Plan | None:

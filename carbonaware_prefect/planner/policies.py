@@ -35,7 +35,7 @@ from carbonaware_prefect.policies.given import (
 from carbonaware_prefect.policies.words import parse_time_zone, shown
 from carbonaware_prefect.settings import Settings
 
-__all__ = ["RunPolicies", "RunPolicy", "schedule_zone"]
+__all__ = ["RunPolicies", "RunPolicy", "pool_env", "schedule_zone"]
 
 _BLOCK_NAME = re.compile(r"[a-z0-9-]{1,200}", re.ASCII)
 
@@ -107,7 +107,7 @@ class RunPolicies:
         given = given_by(Giver.DEPLOYMENT, run.env)
         deployed = carbonaware_among(deployment.get("job_variables"))
         given = given.over(given_by(Giver.DEPLOYMENT, deployed))
-        given = given.over(given_by(Giver.POOL, _pool_env(self._pools.get(run.pool or ""))))
+        given = given.over(given_by(Giver.POOL, pool_env(self._pools.get(run.pool or ""))))
         block = given.over(self._own.given()).complete()["policy"]
         if block is not None:
             given = given.over(given_by(Giver.BLOCK, await self._read_block(block)))
@@ -161,7 +161,7 @@ def _zone(given: GivenPolicy) -> str | None:
     return None if place is None else place.zone
 
 
-def _pool_env(pool: Json | None) -> dict[str, Any]:
+def pool_env(pool: Json | None) -> dict[str, Any]:
     """The default ``env`` of a pool's base job template."""
     found: Any = pool
     for key in ("base_job_template", "variables", "properties", "env", "default"):

@@ -55,10 +55,10 @@ class Reads(Calls):
                 raise
             selected = {name: each for name, each in filters.items() if name != "sort"}
             count = await self.call("POST", f"/{kind}/count", selected)
-            first = {"results": await self._page(kind, filters, 0, PAGE), "count": count}
+            first = {"results": await self.page(kind, filters, 0, PAGE), "count": count}
         rest = await together(
             # Without the count of all that match, which the server makes for each page.
-            self._page(kind, filters, at, PAGE)
+            self.page(kind, filters, at, PAGE)
             for at in range(PAGE, first["count"], PAGE)
         )
         # What was made meanwhile has pushed some from one page to the next.
@@ -68,7 +68,7 @@ class Reads(Calls):
             }.values()
         )
 
-    async def _page(self, kind: str, filters: Json, offset: int, limit: int) -> list[Json]:
+    async def page(self, kind: str, filters: Json, offset: int, limit: int) -> list[Json]:
         """A page, without those that the server cannot answer with.
 
         One run whose labels hold a null makes it answer 500 to every page with that run.
@@ -84,8 +84,8 @@ class Reads(Calls):
             return []
         half = limit // 2
         return [
-            *await self._page(kind, filters, offset, half),
-            *await self._page(kind, filters, offset + half, limit - half),
+            *await self.page(kind, filters, offset, half),
+            *await self.page(kind, filters, offset + half, limit - half),
         ]
 
     async def _name(self, kind: str, body: Json) -> None:

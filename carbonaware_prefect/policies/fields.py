@@ -23,6 +23,7 @@ from carbonaware_prefect.policies.words import (
     FreeHours,
     NotNegative,
     Positive,
+    Power,
     Share,
     Text,
     TimeBound,
@@ -233,6 +234,15 @@ class SettingFields(TypedDict, total=False):
             _PLACES | Giver.BLOCK,
             "whether a run may start after the next run of its schedule is due",
             "`false`",
+        ),
+    ]
+    power: Annotated[
+        float | None,
+        PolicyField(
+            Power,
+            None,
+            _PLACES,
+            "what the work draws, `400W` or `1.2kW`; for the grams of reports",
         ),
     ]
     allow_typical: Annotated[

@@ -23,6 +23,7 @@ __all__ = [
     "FreeHours",
     "NotNegative",
     "Positive",
+    "Power",
     "Secret",
     "Share",
     "Text",
@@ -33,6 +34,7 @@ __all__ = [
     "parse_bound",
     "parse_duration",
     "parse_hours",
+    "parse_power",
     "parse_time_zone",
 ]
 
@@ -42,9 +44,15 @@ _SHORT = re.compile(
 )
 _CLOCK = re.compile(r"(?P<hour>[01]?\d|2[0-3]|24(?=:00)):(?P<minute>[0-5]\d)")
 _SHARE = re.compile(r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<percent>%)?")
+_POWER = re.compile(
+    r"(?P<number>\d+(?:\.\d+)?|\.\d+)\s*(?P<unit>(?:[kK]|M)?[wW])", re.ASCII
+)
+_WATTS = {"w": 1.0, "kw": 1e3, "mw": 1e6}
 _DURATION = TypeAdapter(timedelta)
 # Beyond it, a sum with a start leaves the calendar.
 _LONGEST = timedelta(days=366)
+# No data centre takes more.
+_MOST_WATTS = 1e10
 _SHORTENED = reprlib.Repr()
 _SHORTENED.maxstring = _SHORTENED.maxother = 100
 _FAULTS = {
@@ -124,6 +132,22 @@ def parse_hours(text: str) -> tuple[Hours, ...]:
     return tuple(found)
 
 
+def parse_power(text: str) -> float:
+    """Watts from ``400W``, ``1.2kW`` or ``2MW``.
+
+    Raises:
+        InvalidSettingError: (a ValueError) it is none of these, or zero. A bare number is
+            refused: nobody can tell watts from kilowatts.
+    """
+    found = _POWER.fullmatch(text.strip())
+    unit = found["unit"].lower() if found else ""
+    watts = float(found["number"]) * _WATTS[unit] if found and unit in _WATTS else 0.0
+    if not 0 < watts < _MOST_WATTS:
+        msg = f"{shown(text)} is no power; write e.g. 400W or 1.2kW"
+        raise InvalidSettingError(msg)
+    return watts
+
+
 def parse_time_zone(name: str) -> ZoneInfo:
     """The time zone of an IANA name.
 
@@ -175,6 +199,7 @@ Count = Annotated[int, Field(ge=0)]
 TimeBound = Annotated[time | Bounded, _parsed_by(parse_bound)]
 FreeHours = Annotated[tuple[Hours, ...], NoDecode, _parsed_by(parse_hours)]
 TimeZone = Annotated[ZoneInfo, _parsed_by(parse_time_zone)]
+Power = Annotated[float, _parsed_by(parse_power), Field(gt=0)]
 Text = Annotated[str | None, BeforeValidator(_empty_is_none)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 

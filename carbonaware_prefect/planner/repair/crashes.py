@@ -11,14 +11,13 @@ done, and so the run is moved again, once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import httpx
 
-from carbonaware_prefect.labels import PLANNER, PREFIX, Plan, read_plan
+from carbonaware_prefect.labels import PLANNER, Plan, keys_of, read_plan
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.calls import Json, together
 from carbonaware_prefect.planner.moves import propose, scheduled
@@ -33,7 +32,6 @@ LOOK_BACK = timedelta(hours=24)
 # A worker reports the crash of one process twice, some seconds apart; the second report
 # would hit a run that was moved in between.
 _SETTLED = timedelta(seconds=20)
-_REASON = re.compile(rf"{PREFIX}(?:\.(?P<key>[^.]+))?\.reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +139,7 @@ def _last_plan(run: Json) -> Plan | None:
 
 def _plans(labels: Json) -> list[Plan]:
     """All plans to wait, whatever their keys."""
-    matches = [_REASON.fullmatch(name) for name in labels]
-    keys = {match["key"] for match in matches if match}
-    plans = [read_plan(labels, key) for key in keys]
+    plans = [read_plan(labels, key) for key in keys_of(labels)]
     return [plan for plan in plans if plan is not None and plan.waits()]
 
 

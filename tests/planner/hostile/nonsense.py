@@ -45,6 +45,7 @@ MEANT = {
     "max_moves": ("4", "0", 10**20),
     "freeze": ("10m", "0", "366d"),
     "overtake": ("true", "1", "no"),
+    "power": ("400W", "1.2kW", "0W", "400"),
     "allow_typical": ("true", "0"),
 }  # fmt: skip
 assert MEANT.keys() == FIELDS.keys()

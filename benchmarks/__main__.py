@@ -27,6 +27,7 @@ BENCHMARKS = {
     "planner_pass": "benchmarks.planner_pass",
     "ledger_size": "benchmarks.ledger_size",
     "recovery": "benchmarks.recovery",
+    "ledger_report": "benchmarks.ledger_report",
     "many_moves": "benchmarks.many_moves",
     "fleet_scale": "benchmarks.fleet_scale",
 }

@@ -16,6 +16,7 @@ from carbonaware_prefect.cli.detect import detect
 from carbonaware_prefect.cli.forecast import forecast
 from carbonaware_prefect.cli.plan import plan
 from carbonaware_prefect.cli.planner import app as planner_app
+from carbonaware_prefect.cli.report import report
 from carbonaware_prefect.cli.slot import slot
 from carbonaware_prefect.cli.typical import app as typical_app
 from carbonaware_prefect.cli.zones import zones
@@ -51,7 +52,7 @@ def _root(
     del version
 
 
-for _command in (demo, forecast, slot, zones, detect, plan, backtest):
+for _command in (demo, forecast, slot, zones, detect, plan, backtest, report):
     app.command()(_command)
 app.add_typer(planner_app, name="planner")
 app.add_typer(typical_app, name="typical")

@@ -1,0 +1,1 @@
+"""Runs read back: what was forecast for them, and what happened."""

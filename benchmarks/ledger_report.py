@@ -18,6 +18,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks import render
 from benchmarks.lab import FLOWS, PLAIN, a_server, another_world
 from tests.prefect_server.server import Server
@@ -101,7 +103,8 @@ def reported(server: Server, trace: Path, path: Path) -> dict[str, Any]:
         sys.executable, "-c", _COMMAND, "report", "--since", f"{FIRST:%Y-%m-%d}",
         "--history", f"DE={trace}", "--format", "csv", "--out", str(path),
     ]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    api = _process_of(server)
+    before, served = resource.getrusage(resource.RUSAGE_CHILDREN), _cpu(api)
     begun = time.monotonic()
     done = subprocess.run(
         arguments, env=server.environment(), capture_output=True, text=True, check=True
@@ -115,8 +118,24 @@ def reported(server: Server, trace: Path, path: Path) -> dict[str, Any]:
         "settled": settled,
         "seconds": seconds,
         "CPU seconds of the command": after.ru_utime - before.ru_utime,
+        "of the server": _cpu(api) - served,
         "peak memory, MB": int(peak) / 1024,
     }
+
+
+def _process_of(server: Server) -> psutil.Process:
+    """Whoever listens on its port: the server may be the child of what was started."""
+    for each in psutil.net_connections("inet"):
+        here = each.laddr and each.laddr.port == server.port
+        if here and each.status == psutil.CONN_LISTEN:
+            return psutil.Process(each.pid)
+    msg = "nobody listens on the port of the server"
+    raise LookupError(msg)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 def headlines(results: dict[str, Any]) -> dict[str, str]:

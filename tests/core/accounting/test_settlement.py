@@ -97,7 +97,10 @@ def test_best_evidence_that_knows_all_of_it() -> None:
 @pytest.mark.parametrize("known", [[], [evidence(400, 300, None, 100)]])
 def test_a_gap_is_unknown(known: list[Evidence]) -> None:
     """Whoever measures a zone and does not know a time: what was forecast is no answer."""
-    assert settle(work(2, 0), known, PROMISE) == UNKNOWN
+    promise = replace(PROMISE, slot_start=us(2))
+
+    assert settle(work(2, 0), None, promise) != UNKNOWN
+    assert settle(work(2, 0), known, promise) == UNKNOWN
 
 
 def test_modelled_days_tell_a_ratio_and_no_grams() -> None:

@@ -11,17 +11,25 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import httpx
 
+from carbonaware_prefect.labels import labels_for
 from carbonaware_prefect.planner.api import BATCH, Api
 from carbonaware_prefect.planner.calls import Json, parts, together
-from carbonaware_prefect.planner.upcoming import SAME, Upcoming, moment
+from carbonaware_prefect.planner.decide import Choice
+from carbonaware_prefect.planner.upcoming import (
+    PLANNER,
+    RESTORED,
+    SAME,
+    Upcoming,
+    moment,
+)
 from carbonaware_prefect.prefect_edge.flow_runs import is_busy
 
-__all__ = ["Move", "cancel", "carry_out", "is_locked", "propose", "scheduled"]
+__all__ = ["Move", "cancel", "carry_out", "is_locked", "move_of", "propose", "scheduled"]
 
 _TRIES = 4
 _PAUSE = 0.5
@@ -44,6 +52,23 @@ class Move:
     start: datetime
     message: str
     labels: Json
+
+
+def move_of(choice: Choice, now: datetime) -> Move | None:
+    """The move that a choice comes to; None where its run stays."""
+    if choice.start is None:
+        return None
+    run, decision = choice.candidate.run, choice.decision
+    labels = labels_for(
+        replace(decision, failures=choice.candidate.failures),
+        key=None,
+        decided_at=now,
+        decided_by=PLANNER,
+        moves=run.moves + 1,
+    )
+    if run.restored_from is not None:
+        labels |= {name: value for name, value in run.labels.items() if name == RESTORED}
+    return Move(run=run, start=choice.start, message=decision.sentence, labels=labels)
 
 
 def scheduled(start: datetime, message: str) -> Json:

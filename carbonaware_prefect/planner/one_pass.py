@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 from prefect.settings import PREFECT_WORKER_PREFETCH_SECONDS
 
 from carbonaware_prefect.core import Interval, Reason
-from carbonaware_prefect.labels import labels_for
 from carbonaware_prefect.planner.api import Api
 from carbonaware_prefect.planner.decide import (
     Candidate,
@@ -23,9 +23,10 @@ from carbonaware_prefect.planner.decide import (
     decide_all,
     left_alone,
 )
+from carbonaware_prefect.planner.events import Happened, Lack, send_events
 from carbonaware_prefect.planner.forecasts import Need, decline, fetch_all
 from carbonaware_prefect.planner.limits import Limits, parse_limits
-from carbonaware_prefect.planner.moves import Move, carry_out
+from carbonaware_prefect.planner.moves import carry_out, move_of
 from carbonaware_prefect.planner.order import Order
 from carbonaware_prefect.planner.pages import Pages
 from carbonaware_prefect.planner.policies import RunPolicies, RunPolicy, schedule_zone
@@ -38,8 +39,6 @@ from carbonaware_prefect.planner.report import (
     why_not_understood,
 )
 from carbonaware_prefect.planner.upcoming import (
-    PLANNER,
-    RESTORED,
     StartOwner,
     Upcoming,
 )
@@ -96,8 +95,8 @@ async def one_pass(
         runs=tuple(run for run in world.runs if run.id not in repairs.not_to_plan),
     )
     limits = Limits(world.deployments, world.pools, own_zones=zones, own_pools=pools)
-    outcomes, choices = await _decide(api, settings, known, limits, ahead)
-    moves = [move for choice in choices if (move := _move(choice, world.now)) is not None]
+    outcomes, choices, lacks = await _decide(api, settings, known, limits, ahead)
+    moves = [move for choice in choices if (move := move_of(choice, world.now)) is not None]
     if not dry_run:
         if before_changes is not None:
             before_changes()
@@ -116,6 +115,17 @@ async def one_pass(
             on=settings.pages,
             flow_run=flow_run,
         )
+        happened = Happened(
+            now=world.now,
+            interval=settings.planner_interval,
+            moves=moves,
+            faults=faults,
+            lacks=lacks,
+            choices=choices,
+            repairs=repairs,
+            deployments=world.deployments,
+        )
+        await send_events(api, happened)
     outcomes += [choice.outcome for choice in choices] + repairs.outcomes()
     outcomes += world.unreadable
     return Report(
@@ -134,8 +144,8 @@ async def one_pass(
 
 async def _decide(
     api: Api, settings: Settings, world: World, limits: Limits, ahead: timedelta
-) -> tuple[list[Outcome], list[Choice]]:
-    """Rows of the runs that are not ours to move, and a choice for each that is."""
+) -> tuple[list[Outcome], list[Choice], list[Lack]]:
+    """Rows of runs that are not ours to move, a choice for each that is, what lacks."""
     policies = RunPolicies(settings, world.deployments, world.pools, api.policy_block)
     outcomes: list[Outcome] = []
     needs: list[tuple[Upcoming, RunPolicy, Need]] = []
@@ -160,25 +170,40 @@ async def _decide(
     found = await fetch_all(
         [need for _, _, need in needs], world.now, within=settings.planner_interval
     )
+    candidates, lacks = _with_forecasts(needs, found, world)
+    outcomes += [lack.outcome for lack in lacks]
+    occupied += [(lack.run, lack.terms) for lack in lacks]
+    chosen = await _choose(api, world, limits, candidates, occupied, ahead)
+    return outcomes, chosen, lacks
+
+
+def _with_forecasts(
+    needs: Iterable[tuple[Upcoming, RunPolicy, Need]],
+    found: Mapping[tuple[Any, ...], Fetched],
+    world: World,
+) -> tuple[list[Candidate], list[Lack]]:
+    """Those whose source brought a forecast, and the others."""
     candidates: list[Candidate] = []
+    lacks: list[Lack] = []
     for run, terms, need in needs:
         fetched = found[need.key]
         if fetched.forecast is None:
-            outcomes.append(_without_forecast(run, world, need, fetched))
-            occupied.append((run, terms))
-        else:
-            candidates.append(
-                Candidate(
-                    run=run,
-                    deployment=world.deployments[run.deployment]["name"],
-                    request=need.request,
-                    forecast=fetched.forecast,
-                    failures=fetched.failures,
-                    settings=need.settings,
-                )
+            outcome = _without_forecast(run, world, need, fetched)
+            lacks.append(
+                Lack(run=run, terms=terms, outcome=outcome, settings=need.settings)
             )
-    chosen = await _choose(api, world, limits, candidates, occupied, ahead)
-    return outcomes, chosen
+            continue
+        candidates.append(
+            Candidate(
+                run=run,
+                deployment=world.deployments[run.deployment]["name"],
+                request=need.request,
+                forecast=fetched.forecast,
+                failures=fetched.failures,
+                settings=need.settings,
+            )
+        )
+    return candidates, lacks
 
 
 def _need(run: Upcoming, terms: RunPolicy, world: World, order: Order) -> Need | None:
@@ -247,22 +272,6 @@ def _without_forecast(run: Upcoming, world: World, need: Need, fetched: Fetched)
         because = f"Kept at its slot: {fetched.because}"
         return _outcome(run, world, Action.KEEP, fetched.reason.value, because)
     return _outcome(run, world, Action.KEEP, decision.reason.value, decision.sentence)
-
-
-def _move(choice: Choice, now: datetime) -> Move | None:
-    if choice.start is None:
-        return None
-    run, decision = choice.candidate.run, choice.decision
-    labels = labels_for(
-        replace(decision, failures=choice.candidate.failures),
-        key=None,
-        decided_at=now,
-        decided_by=PLANNER,
-        moves=run.moves + 1,
-    )
-    if run.restored_from is not None:
-        labels |= {name: value for name, value in run.labels.items() if name == RESTORED}
-    return Move(run=run, start=choice.start, message=decision.sentence, labels=labels)
 
 
 def _outcome(

@@ -16,7 +16,14 @@ from carbonaware_prefect.planner.repair.redeploys import unwanted
 from carbonaware_prefect.planner.repair.strays import Stray, find_strays
 from carbonaware_prefect.planner.repair.traces import Act, change_since
 from carbonaware_prefect.planner.repair.twins import Twins
-from carbonaware_prefect.planner.upcoming import SAME, StartOwner, Upcoming
+from carbonaware_prefect.planner.upcoming import (
+    PLANNER,
+    SAME,
+    StartOwner,
+    Upcoming,
+    moment,
+)
+from carbonaware_prefect.prefect_edge.why_started import EARLY
 
 __all__ = ["Comparison"]
 
@@ -43,6 +50,8 @@ class Comparison:
         losses: what became of runs that are gone.
         outdated: runs that were put back, and that Prefect would have deleted since.
         twice: upcoming runs whose occurrence has another run, with that one's entry.
+        overridden: entries of runs that a person has given another start since.
+        placed: entries of runs that have started where they were put.
         strays: upcoming runs of schedules that are no more, with the run that counts.
         crashes: since the last look.
         deployments: those that opted in, and those of lost runs, by id.
@@ -64,6 +73,8 @@ class Comparison:
         self.settled: dict[str, Entry] = {}
         self.losses: Losses = Losses()
         self.outdated: list[Entry] = []
+        self.overridden: list[Entry] = []
+        self.placed: list[Entry] = []
         self.twice: list[tuple[Upcoming, Entry]] = []
         self.strays: list[Stray] = []
         self.crashes: Crashes = Crashes()
@@ -119,7 +130,10 @@ class Comparison:
         ):
             # Another planner is about to move it.
             self.wait_for(entry)
-        elif run.start_owner is not StartOwner.SCHEDULE and entry.nominal_start > self._now:
+            return True
+        if run.start_owner is StartOwner.PERSON and not entry.theirs:
+            self.overridden.append(entry)
+        if run.start_owner is not StartOwner.SCHEDULE and entry.nominal_start > self._now:
             # Once it has started, a redeploy may make the same occurrence again.
             theirs = entry.theirs or run.start_owner is StartOwner.PERSON
             self.wait_for(replace(entry, theirs=theirs))
@@ -150,8 +164,17 @@ class Comparison:
             # It has started early: a redeploy may make the same occurrence again.
             self.wait_for(entry)
         else:
+            self._has_started(entry, moment(run.get("start_time")))
             self.settle(entry.settled(f"it is {run.get('state_name')}"))
         return True
+
+    def _has_started(self, entry: Entry, at: datetime | None) -> None:
+        """Tell a start at the slot from one that a person brought forward."""
+        # What a delay task moved had started before.
+        planned = entry.record.get("carbonaware.decided_by") == PLANNER
+        if at is not None and planned and not entry.theirs:
+            early = at < entry.start - EARLY
+            (self.overridden if early else self.placed).append(entry)
 
     def _is_outdated(self, entry: Entry) -> bool:
         """Whether Prefect would have deleted a run that was put back, were it its own."""

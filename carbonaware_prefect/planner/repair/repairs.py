@@ -47,6 +47,7 @@ class Repairs:
 
     Attributes:
         restored: entries of the runs that stand for lost ones, by the id of these.
+        moved_again: entries of the runs that had crashed.
     """
 
     def __init__(
@@ -65,6 +66,17 @@ class Repairs:
         self._changed = False
         self._outcomes: list[Outcome] = []
         self.restored: dict[str, Entry] = {}
+        self.moved_again: list[Entry] = []
+
+    @property
+    def overridden(self) -> Sequence[Entry]:
+        """Runs that a person has given another start since they were moved."""
+        return self._found.overridden
+
+    @property
+    def placed(self) -> Sequence[Entry]:
+        """Runs that have started where they were put."""
+        return self._found.placed
 
     @property
     def mended(self) -> Sequence[Outcome]:
@@ -167,6 +179,9 @@ class Repairs:
         until = crashes.until
         for crash, fault in zip(crashes.found, faults, strict=True):
             self._outcomes.append(outcomes.crashed(crash, self._found.deployments, fault))
+            waits = self._found.waiting.get(str(crash.run["id"]))
+            if fault is None and crash.start is not None and waits is not None:
+                self.moved_again.append(waits)
             if fault is not None and until is not None:
                 until = min(until, crash.at - _BEFORE)
         return until

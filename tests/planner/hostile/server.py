@@ -47,6 +47,7 @@ class Prefect:
         poisoned: ids of what the server answers 500 with, wherever it is in an answer.
         stubborn: ids of runs that take no labels and no state, and answer 500.
         lines: of logs.
+        sent: events that were sent to it.
         unknown: what was called that the planner has no business with.
     """
 
@@ -62,6 +63,7 @@ class Prefect:
     poisoned: set[str] = field(default_factory=set)
     stubborn: set[str] = field(default_factory=set)
     lines: list[Json] = field(default_factory=list)
+    sent: list[Json] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     def api(self) -> Api:
@@ -109,6 +111,7 @@ class Prefect:
             ("POST", "/artifacts/filter", self._artifacts),
             ("POST", "/artifacts/latest/filter", self._newest),
             ("POST", "/logs/", self._lines),
+            ("POST", "/events", self._events),
             ("POST", "/artifacts/", self._artifact),
             ("PATCH", "/artifacts/([^/]+)", self._write_over),
             ("DELETE", "/artifacts/([^/]+)", self._delete),
@@ -224,6 +227,9 @@ class Prefect:
 
     def _lines(self, body: Any) -> None:
         self.lines += body
+
+    def _events(self, body: Any) -> None:
+        self.sent += body
 
     def _newest(self, body: Json) -> list[Json]:
         keys = body["artifacts"]["key"]["any_"]

@@ -19,6 +19,7 @@ PREFECT = (
     "blocks.py",
     "delay/",
     "demo/flows.py",
+    "pages/events.py",
     "pages/run_page.py",
     "planner/",
     "prefect_edge/",

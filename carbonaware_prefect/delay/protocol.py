@@ -20,10 +20,11 @@ from carbonaware_prefect.delay.call import Call
 from carbonaware_prefect.delay.choice import choose, policy_for
 from carbonaware_prefect.delay.in_process import log_decision, wait_until
 from carbonaware_prefect.delay.move import Mover, shortest_move
-from carbonaware_prefect.delay.record import record, show
+from carbonaware_prefect.delay.record import announce, began, record, show
 from carbonaware_prefect.delay.rehearsal import Rehearsal, rehearsal_here
 from carbonaware_prefect.errors import RescheduleError
 from carbonaware_prefect.labels import Plan, read_plan
+from carbonaware_prefect.pages.events import RunEventName
 from carbonaware_prefect.policies.given import GivenPolicy
 from carbonaware_prefect.prefect_edge import engine, flow_runs, task_runners
 from carbonaware_prefect.prefect_edge.timeouts import tightest_timeout
@@ -57,12 +58,14 @@ def _delay(call: Call, wait: Wait) -> Decision:
             raise RescheduleError(msg)
         decision, moves = _decide(call, utc_now())
         if not decision.wait or decision.slot is None:
+            began(call, decision, moves)
             return decision
         mover, obstacle = _move(call, decision, moves + 1, wait)
         if obstacle is None:
             return decision
     # The server may have accepted the move after all; then the process ends.
     if mover is not None and mover.settle():
+        announce(call, RunEventName.MOVED, decision, moves + 1)
         return decision
     return _wait_here(call, decision, moves, obstacle)
 
@@ -89,6 +92,7 @@ def _move(
         shortest=shortest,
     )
     if mover.move_patiently():
+        announce(call, RunEventName.MOVED, decision, moves)
         return mover, None
     return mover, f"the run could not be moved: {mover.fault}"
 
@@ -108,6 +112,7 @@ def _wait_here(call: Call, decision: Decision, moves: int, obstacle: str) -> Dec
     if fitted.wait and fitted.slot is not None:
         wait_until(fitted.slot.start, stop=flow_runs.stop_if_cancelled)
         call.logger.info("The slot is here: going on.")
+    began(call, fitted, moves)
     return fitted
 
 

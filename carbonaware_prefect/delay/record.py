@@ -1,6 +1,6 @@
-"""What a decision leaves in Prefect: labels on the run, and a page that says why it waits.
+"""What a decision leaves in Prefect: labels on the run, a page, an event.
 
-Neither may ever cost a run.
+None of them may ever cost a run.
 """
 
 from __future__ import annotations
@@ -8,14 +8,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from carbonaware_prefect.clock import utc_now
-from carbonaware_prefect.core import Decision
+from carbonaware_prefect.core import Decision, Reason
 from carbonaware_prefect.delay.call import Call
 from carbonaware_prefect.labels import PLANNER, labels_for
+from carbonaware_prefect.pages.events import LACKING, RunEvent, RunEventName, emit
 from carbonaware_prefect.pages.run_page import write_page
 from carbonaware_prefect.pages.runs import RunOnPage
 from carbonaware_prefect.prefect_edge import flow_runs
 
-__all__ = ["record", "show"]
+__all__ = ["announce", "began", "record", "show"]
 
 
 def record(
@@ -73,3 +74,40 @@ def show(call: Call, decision: Decision) -> None:
         )
     except Exception as error:  # noqa: BLE001  see above
         call.logger.warning("Could not write the page of the run: %s", error)
+
+
+def began(call: Call, decision: Decision, moves: int) -> None:
+    """Send the event of a run that goes on now, and why."""
+    name = RunEventName.PLACED
+    if decision.reason is Reason.OVERRIDDEN:
+        name = RunEventName.OVERRIDDEN
+    elif decision.reason in LACKING:
+        name = RunEventName.NO_FORECAST
+    announce(call, name, decision, moves)
+
+
+def announce(call: Call, name: RunEventName, decision: Decision, moves: int) -> None:
+    """Send an event about the run of this call, from a thread of Prefect's."""
+    run = call.flow_run
+    if run is None:
+        return
+    try:
+        now = utc_now()
+        record = labels_for(
+            decision, key=None, decided_at=now, decided_by=call.decided_by, moves=moves
+        )
+        emit(
+            RunEvent(
+                name=name,
+                run=str(run.id),
+                run_name=run.name,
+                deployment=None if run.deployment_id is None else str(run.deployment_id),
+                deployment_name=call.schedule.deployment_name(),
+                record=record,
+                sentence=decision.sentence,
+                occurred=now,
+                key=call.key,
+            )
+        )
+    except Exception as error:  # noqa: BLE001  see above
+        call.logger.warning("Could not send the event %s: %s", name.value, error)

@@ -42,6 +42,11 @@ class ScheduleOfRun:
         """The deployment of the run; None where there is none, or it cannot be read."""
         return self._deployment
 
+    def deployment_name(self) -> str | None:
+        """The name of the deployment, if it has been read: nothing is asked for it."""
+        known: DeploymentResponse | None = vars(self).get("_deployment")
+        return None if known is None else known.name
+
     @property
     def _all(self) -> list[DeploymentSchedule]:
         """The schedules of the deployment; none where they cannot be read."""

@@ -20,6 +20,7 @@ CAUGHT_INSIDE = {
         "_OutOfTimeError",  # an attempt's own, told as SourceUnreachableError
         "AssertionError",  # a line that is never reached
     },
+    "cli/reports/backtest_input.py": {"ValueError"},  # told as InvalidSettingError
     "demo/interrupts.py": {"InterruptedDemo"},  # Ctrl-C, told as an exit status
     "__init__.py": {"AttributeError"},  # what Python expects of a module
 }

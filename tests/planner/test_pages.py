@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from carbonaware_prefect.planner.one_pass import one_pass
-from carbonaware_prefect.planner.pages import Pages, calls_for
+from carbonaware_prefect.planner.pages import Pages
 from carbonaware_prefect.planner.report import Action, Report
 from carbonaware_prefect.settings import Settings
 from tests.planner.hostile.healthy import DIP, ENV, a_deployment, a_forecast, a_run
@@ -87,7 +87,8 @@ def test_three_calls_for_fifty_moves(
     told = a_pass(world, own)
 
     assert told.count(Action.MOVE) == silent.count(Action.MOVE) == deployments * runs
-    assert told.calls - silent.calls <= calls_for(deployments * runs)
+    # Of 150 moves, three times three.
+    assert told.calls - silent.calls <= 3 * max(1, deployments * runs // 50)
     assert len(world.lines) == deployments * runs
     assert keys(other) == {}
     assert other.lines == []

@@ -27,7 +27,8 @@ from tests.prefect_server.waiting import now
 __all__ = ["headlines", "main", "run"]
 
 REPEATS = 3
-TARGET = 6
+# Six for the delay itself, three for the page of its run.
+TARGET = 9
 APART = 4.0
 # A worker takes up to 10 s to look, a start some 5 s, the nearest move is 15 s away.
 DIP_IN = timedelta(seconds=42)
@@ -106,9 +107,8 @@ def headlines(results: dict[str, list[dict[str, object]]]) -> dict[str, str]:
     """What the README says."""
     total = next(row for row in results[SUMMARY] if row["calls"] == "total")
     return {
-        f"Calls to the Prefect API made by the package for one delay (at most {TARGET})": (
-            str(total["ours"])
-        ),
+        "Calls to the Prefect API made by the package for one delay with its page "
+        f"(at most {TARGET})": str(total["ours"]),
         "Calls added by one delay, with those of Prefect's second start": (
             str(total["added"])
         ),

@@ -16,9 +16,10 @@ __all__ = ["KEPT", "write_page"]
 
 KEPT = 10
 """Versions of a page: each belongs to the run that wrote it."""
-# With each that is written; more would keep the run from its wait.
-_CLEARED = 2
+# One more goes with each that is written; two where runs that wrote at once left more.
+_LISTED = KEPT + 2
 _CALL_SECONDS = 5.0
+_TASK = "task"
 
 
 def write_page(
@@ -26,7 +27,7 @@ def write_page(
 ) -> None:
     """Write a version of the deployment's page for this run, and delete the oldest.
 
-    Five calls of the API at most, none of which is tried again.
+    Three calls of the API, and one more at times; none of them is tried again.
 
     Args:
         run: it.
@@ -40,23 +41,25 @@ def write_page(
     keys = page_keys(run.deployment, deployment)
     once = temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0})
     with once, get_client(sync_client=True) as client:
+        listed = {
+            "artifacts": {"key": {"any_": [keys.first, keys.second]}},
+            "sort": "CREATED_DESC",
+            "limit": _LISTED,
+        }
+        versions = _call(client, "/artifacts/filter", listed)
         artifact = {
-            "key": _free(client, keys, deployment),
+            "key": _free(keys, versions, deployment),
             "type": "markdown",
             "description": described(run.deployment),
             "data": deployment_page(run.deployment, [run], written),
-            "metadata_": {"deployment": deployment, "by": "task"},
+            "metadata_": {"deployment": deployment, "by": _TASK},
             "flow_run_id": run.id,
             "task_run_id": task_run,
         }
         _call(client, "/artifacts/", artifact)
-        old = {
-            "artifacts": {"key": {"any_": [artifact["key"]]}},
-            "sort": "CREATED_DESC",
-            "offset": KEPT,
-            "limit": _CLEARED,
-        }
-        for each in _call(client, "/artifacts/filter", old):
+        # A planner writes over its own.
+        ours = [each for each in versions if _told(each, "by") == _TASK]
+        for each in ours[KEPT - 1 :][-2:]:
             client.request(
                 "DELETE",
                 "/artifacts/{id}",
@@ -65,13 +68,17 @@ def write_page(
             )
 
 
-def _free(client: SyncPrefectClient, keys: PageKeys, deployment: str) -> str:
+def _free(keys: PageKeys, versions: list[Any], deployment: str) -> str:
     """The key of the deployment's page: another of its name may have the first one."""
-    body = {"artifacts": {"key": {"any_": [keys.first]}}}
-    for found in _call(client, "/artifacts/latest/filter", body):
-        if (found.get("metadata_") or {}).get("deployment") != deployment:
-            return keys.second
-    return keys.first
+    if any(each["key"] == keys.second for each in versions):
+        return keys.second
+    first = (each for each in versions if each["key"] == keys.first)
+    owner = next((_told(each, "deployment") for each in first), deployment)
+    return keys.first if owner == deployment else keys.second
+
+
+def _told(version: Any, name: str) -> Any:
+    return (version.get("metadata_") or {}).get(name)
 
 
 def _call(client: SyncPrefectClient, path: Any, body: dict[str, Any]) -> Any:

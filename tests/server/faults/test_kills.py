@@ -25,7 +25,7 @@ from tests.server.planner.passes import plan
 # Runs that start within ten minutes are left alone by all passes that follow.
 _FROZEN = 5 * MINUTE
 # More than a pass that moves two runs writes.
-_MANY = 20
+_MANY = 30
 
 
 @dataclass

@@ -22,7 +22,7 @@ from tests.server.planner.occurrences import (
 )
 from tests.server.planner.passes import plan
 
-_MANY = 20
+_MANY = 30
 # A crash is looked at when it is that old, and a run moved again starts no sooner.
 _SETTLED = timedelta(seconds=21)
 

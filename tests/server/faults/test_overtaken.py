@@ -29,7 +29,7 @@ _LABELS = rb"\APATCH /api/flow_runs/[0-9a-f-]+/labels "
 _STATES = rb"\APOST /api/flow_runs/bulk_set_state "
 _WINDOW = "CARBONAWARE_WINDOW"
 # More calls than a pass makes.
-_MANY = 16
+_MANY = 24
 
 
 def _interrupted(

@@ -81,11 +81,11 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def wait_for_answers(self) -> None:
-        """Return when the server has answered all that went on to it.
+        """Return when the server has answered all who used this, and who are gone now.
 
-        Also to those who are gone: what they had asked for is done all the same.
+        What they had asked for is done all the same, also what was still on its way here.
         """
-        eventually(lambda: not self._asking, what="all has an answer", every=0.02)
+        eventually(lambda: not self._open, what="all has an answer", every=0.02)
 
     def trap(
         self, pattern: bytes, moment: str, act: Callable[[], bool], *, nth: int = 0
@@ -110,6 +110,7 @@ class Proxy:
                 self.refused += 1
                 client.close()
                 continue
+            self._open.add(client)
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
@@ -117,6 +118,7 @@ class Proxy:
             try:
                 server = socket.create_connection(("127.0.0.1", self.target), 5)
             except OSError:
+                self._open.discard(client)
                 return
             with server:
                 server.settimeout(None)

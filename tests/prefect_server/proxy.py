@@ -85,6 +85,10 @@ class Proxy:
 
         What they had asked for is done all the same, also what was still on its way here.
         """
+        # Who came before this one has been let in when it is closed.
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)
         eventually(lambda: not self._open, what="all has an answer", every=0.02)
 
     def trap(

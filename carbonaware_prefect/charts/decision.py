@@ -7,10 +7,10 @@ own, since a picture in a page cannot tell whether the page is dark.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from carbonaware_prefect.charts.scale import (
+    Scale,
     Step,
     floor_to,
     nice_ceiling,
@@ -38,22 +38,6 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fil
 .due{stroke:#b3452c;stroke-width:2;stroke-dasharray:5 3}"""
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    start: datetime
-    end: datetime
-    low: float
-    high: float
-
-    def x(self, moment: datetime) -> float:
-        within = min(max(moment, self.start), self.end)
-        part = (within - self.start) / (self.end - self.start)
-        return _LEFT + part * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(self, value: float) -> float:
-        return _TOP + _PLOT * (self.high - value) / (self.high - self.low)
-
-
 def draw_decision(
     forecast: Forecast,
     *,
@@ -75,7 +59,10 @@ def draw_decision(
     shown = _shown(forecast, first, last)
     means = [step.mean for step in shown if step.mean is not None]
     low = -nice_ceiling(-min(means)) if means and min(means) < 0 else 0.0
-    scale = _Scale(first, last, low, nice_ceiling(max(means, default=0.0)))
+    scale = Scale(
+        start=first, end=last, low=low, high=nice_ceiling(max(means, default=0.0)),
+        left=_LEFT, right=_WIDTH - _RIGHT, top=_TOP, height=_PLOT,
+    )  # fmt: skip
     body = [
         '<title id="chart-title">Forecast, allowed starts, nominal start and slot</title>',
         f'<desc id="chart-description">{plain(description)}</desc>',
@@ -133,7 +120,7 @@ def _stretches(shown: Sequence[Step]) -> Iterator[list[tuple[datetime, float]]]:
         yield corners
 
 
-def _lines(scale: _Scale, shown: Sequence[Step]) -> Iterator[str]:
+def _lines(scale: Scale, shown: Sequence[Step]) -> Iterator[str]:
     for corners in _stretches(shown):
         points = " ".join(
             f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in corners
@@ -141,7 +128,7 @@ def _lines(scale: _Scale, shown: Sequence[Step]) -> Iterator[str]:
         yield f'<polyline class="line" points="{points}"/>'
 
 
-def _below(scale: _Scale, shown: Sequence[Step], slot: Slot) -> Iterator[str]:
+def _below(scale: Scale, shown: Sequence[Step], slot: Slot) -> Iterator[str]:
     """The slot, filled from zero to its mean."""
     left, right = scale.x(slot.start), scale.x(slot.end)
     height = [
@@ -161,7 +148,7 @@ def _due(x: float, top: float, length: float) -> str:
     return f'<path class="due" d="M{x:.1f} {top}v{length}"/>'
 
 
-def _axes(scale: _Scale) -> Iterator[str]:
+def _axes(scale: Scale) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _TOP + _PLOT
     for i in range(5):
         value = scale.low + (scale.high - scale.low) * i / 4

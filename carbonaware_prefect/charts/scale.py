@@ -15,7 +15,7 @@ from carbonaware_prefect.core.intervals import (
     to_utc,
 )
 
-__all__ = ["Step", "floor_to", "nice_ceiling", "steps", "tick_length", "ticks"]
+__all__ = ["Scale", "Step", "floor_to", "nice_ceiling", "steps", "tick_length", "ticks"]
 
 _HOUR = timedelta(hours=1)
 _TICKS = tuple(hours * _HOUR for hours in (1, 2, 3, 6, 12, 24, 48, 96, 168, 336))
@@ -36,6 +36,38 @@ class Step:
     end: datetime
     mean: float | None
     covered: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """From time and grams to the coordinates of a picture.
+
+    Attributes:
+        start, end: what its width shows.
+        low, high: what its height shows.
+        left, right: edges of the plot.
+        top: of the plot.
+        height: of the plot.
+    """
+
+    start: datetime
+    end: datetime
+    low: float
+    high: float
+    left: int
+    right: int
+    top: int
+    height: int
+
+    def x(self, moment: datetime) -> float:
+        """How far right a moment lies; at the edge where it is beyond that."""
+        within = min(max(moment, self.start), self.end)
+        part = (within - self.start) / (self.end - self.start)
+        return self.left + part * (self.right - self.left)
+
+    def y(self, grams: float) -> float:
+        """How far down an intensity lies."""
+        return self.top + self.height * (self.high - grams) / (self.high - self.low)
 
 
 def steps(

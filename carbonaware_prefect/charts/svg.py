@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from xml.sax.saxutils import escape
 
-from carbonaware_prefect.charts.scale import nice_ceiling, steps, tick_length, ticks
+from carbonaware_prefect.charts.scale import Scale, nice_ceiling, steps, tick_length, ticks
 from carbonaware_prefect.core import Forecast
 
 __all__ = ["HEAD", "STYLE", "draw_svg", "plain"]
@@ -37,25 +36,6 @@ HEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """From time and grams to coordinates."""
-
-    start: datetime
-    end: datetime
-    low: float
-    high: float
-
-    def x(self, moment: datetime) -> float:
-        """How far right a moment lies."""
-        part = (moment - self.start) / (self.end - self.start)
-        return _LEFT + part * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(self, grams: float) -> float:
-        """How far down an intensity lies."""
-        return _TOP + _PLOT * (self.high - grams) / (self.high - self.low)
-
-
 def draw_svg(
     forecast: Forecast,
     *,
@@ -79,7 +59,10 @@ def draw_svg(
     values = [grams for stretch in pieces for _, _, grams in stretch]
     high = nice_ceiling(max(values, default=0.0))
     low = -nice_ceiling(-min(values)) if values and min(values) < 0 else 0.0
-    scale = _Scale(start, end, low, high)
+    scale = Scale(
+        start=start, end=end, low=low, high=high,
+        left=_LEFT, right=_WIDTH - _RIGHT, top=_TOP, height=_PLOT,
+    )  # fmt: skip
     foot = [line for note in notes for line in textwrap.wrap(note, _LETTERS)]
     height = _TOP + _PLOT + 56 + _LINE * len(foot)
     body = [
@@ -141,7 +124,7 @@ def _pieces(forecast: Forecast, start: datetime, end: datetime) -> list[Stretch]
     return stretches
 
 
-def _stretch(scale: _Scale, stretch: Stretch) -> Iterator[str]:
+def _stretch(scale: Scale, stretch: Stretch) -> Iterator[str]:
     corners = [
         f"{scale.x(at):.1f},{scale.y(grams):.1f}"
         for low, high, grams in stretch
@@ -154,7 +137,7 @@ def _stretch(scale: _Scale, stretch: Stretch) -> Iterator[str]:
     yield f'<polyline class="line" points="{" ".join(corners)}"/>'
 
 
-def _axes(scale: _Scale, unit: str) -> Iterator[str]:
+def _axes(scale: Scale, unit: str) -> Iterator[str]:
     right, bottom = _WIDTH - _RIGHT, _TOP + _PLOT
     yield f'<text class="quiet" x="{_LEFT}" y="{_TOP - 10}">{unit}</text>'
     for i in range(5):

@@ -157,7 +157,7 @@ def _lacking(
 
 def _about(
     name: RunEventName,
-    run: Upcoming,
+    run: Upcoming | Entry,
     record: Mapping[str, Label],
     sentence: str,
     names: Mapping[str, str],
@@ -165,7 +165,7 @@ def _about(
 ) -> RunEvent:
     return RunEvent(
         name=name,
-        run=run.id,
+        run=run.run if isinstance(run, Entry) else run.id,
         run_name=clean(run.name),
         deployment=run.deployment,
         deployment_name=clean(names.get(run.deployment, "")),
@@ -185,19 +185,4 @@ def _repaired(
         (RunEventName.PLACED, repairs.placed),
     ):
         for entry in entries:
-            yield _of_entry(name, entry, names, now)
-
-
-def _of_entry(
-    name: RunEventName, entry: Entry, names: Mapping[str, str], now: datetime
-) -> RunEvent:
-    return RunEvent(
-        name=name,
-        run=entry.run,
-        run_name=clean(entry.name),
-        deployment=entry.deployment,
-        deployment_name=clean(names.get(entry.deployment, "")),
-        record=entry.record,
-        sentence=clean(entry.sentence),
-        occurred=now,
-    )
+            yield _about(name, entry, entry.record, entry.sentence, names, now)

@@ -13,9 +13,19 @@ from carbonaware_prefect.planner.repair.restore import Loss
 from carbonaware_prefect.planner.report import Action, Outcome
 from carbonaware_prefect.planner.upcoming import Upcoming
 
-__all__ = ["TWICE", "crashed", "not_put_back", "put_back", "stray", "twice"]
+__all__ = [
+    "SCHEDULE_GONE",
+    "STARTED_ALREADY",
+    "TWICE",
+    "cancelled",
+    "crashed",
+    "not_put_back",
+    "put_back",
+]
 
 TWICE = "Its occurrence has a run already"
+# Why that one counts: it was moved before its nominal start, or has the schedule.
+STARTED_ALREADY, SCHEDULE_GONE = "started_already", "schedule_gone"
 _TOO_LATE = "the starts that its policy allows have passed"
 
 
@@ -58,20 +68,6 @@ def not_put_back(losses: Losses) -> list[Outcome]:
     ]
 
 
-def twice(
-    run: Upcoming, deployment: Json, sentence: str, fault: str | None = None
-) -> Outcome:
-    """Of a run whose occurrence has another one, moved before its nominal start."""
-    return _cancelled(run, deployment, "started_already", sentence, fault)
-
-
-def stray(
-    run: Upcoming, deployment: Json, sentence: str, fault: str | None = None
-) -> Outcome:
-    """Of a run whose schedule is no more."""
-    return _cancelled(run, deployment, "schedule_gone", sentence, fault)
-
-
 def crashed(
     crash: Crash, deployments: Mapping[str, Json], fault: str | None = None
 ) -> Outcome:
@@ -94,9 +90,10 @@ def crashed(
     )
 
 
-def _cancelled(
-    run: Upcoming, deployment: Json, reason: str, sentence: str, fault: str | None
+def cancelled(
+    run: Upcoming, deployment: Json, reason: str, sentence: str, fault: str | None = None
 ) -> Outcome:
+    """Of a run whose occurrence has another one."""
     return Outcome(
         run=run.id,
         name=run.name,

@@ -196,19 +196,23 @@ class Repairs:
             f"This occurrence has a run already, {entry.name!r}: that one left its nominal "
             "start before a redeploy made this one"
         )
-        fault = await cancel(self._api, run, message)
-        if fault is None:
+        done = await self._cancelled(run, outcomes.STARTED_ALREADY, message)
+        if done.fault is None:
             # The run stays, so this schedule makes no other; nor is one looked for.
             self._found.wait_for(replace(entry, schedule=run.schedule))
-        return outcomes.twice(run, self._found.deployments[run.deployment], message, fault)
+        return done
 
     async def _cancel_stray(self, run: Upcoming, twin: Upcoming) -> Outcome:
         message = (
             f"This occurrence has a run already, {twin.name!r}: the schedule of this one "
             "was deleted by a redeploy"
         )
+        return await self._cancelled(run, outcomes.SCHEDULE_GONE, message)
+
+    async def _cancelled(self, run: Upcoming, reason: str, message: str) -> Outcome:
         fault = await cancel(self._api, run, message)
-        return outcomes.stray(run, self._found.deployments[run.deployment], message, fault)
+        deployment = self._found.deployments[run.deployment]
+        return outcomes.cancelled(run, deployment, reason, message, fault)
 
     def outcomes(self) -> list[Outcome]:
         """What was mended; before `treat`, what would be."""
@@ -217,12 +221,14 @@ class Repairs:
             *(outcomes.put_back(loss, None) for loss in found.losses.lost),
             *outcomes.not_put_back(found.losses),
             *(
-                outcomes.twice(run, found.deployments[run.deployment], outcomes.TWICE)
-                for run, _ in found.twice
-            ),
-            *(
-                outcomes.stray(run, found.deployments[run.deployment], outcomes.TWICE)
-                for run, _ in found.strays
+                outcomes.cancelled(
+                    run, found.deployments[run.deployment], reason, outcomes.TWICE
+                )
+                for reason, runs in (
+                    (outcomes.STARTED_ALREADY, found.twice),
+                    (outcomes.SCHEDULE_GONE, found.strays),
+                )
+                for run, _ in runs
             ),
             *(outcomes.crashed(each, found.deployments) for each in found.crashes.found),
         ]

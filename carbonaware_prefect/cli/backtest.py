@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from carbonaware_prefect.cli.failing import reported
-from carbonaware_prefect.cli.options import AsJson, ZoneOption
+from carbonaware_prefect.cli.options import AsJson, SvgOption, ZoneOption
 
 __all__ = ["backtest"]
 
@@ -116,12 +116,7 @@ def backtest(
         ),
     ] = False,
     as_json: AsJson = False,
-    svg: Annotated[
-        Path | None,
-        typer.Option(
-            "--svg", metavar="FILE", dir_okay=False, help="Write a chart to this SVG file."
-        ),
-    ] = None,
+    svg: SvgOption = None,
 ) -> None:
     """Show what a policy would have saved on intensities that came true.
 

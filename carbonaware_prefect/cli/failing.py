@@ -16,7 +16,7 @@ from carbonaware_prefect.errors import (
     InvalidSettingError,
 )
 
-__all__ = ["duration_of", "moment_of", "reported"]
+__all__ = ["duration_of", "moment_of", "reading_prefect", "reported"]
 
 _FAILED, _USAGE = 1, 2
 
@@ -34,6 +34,25 @@ def reported() -> Iterator[None]:
         usage = isinstance(error, InvalidInputError)
         failed = isinstance(error, ForecastFileError) or not usage
         raise typer.Exit(_FAILED if failed else _USAGE) from None
+
+
+@contextmanager
+def reading_prefect() -> Iterator[None]:
+    """An exit with 1 and a message when the Prefect server cannot be read."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.HTTPError, RuntimeError) as error:
+        from carbonaware_prefect.cli.output import printable
+
+        told = printable(f"{type(error).__name__}: {error}".rstrip(": "))
+        print(
+            f"Error: the Prefect server could not be read ({told}); "
+            "see that it runs and that PREFECT_API_URL names it",
+            file=sys.stderr,
+        )
+        raise typer.Exit(_FAILED) from None
 
 
 def duration_of(text: str | None, option: str, default: timedelta) -> timedelta:

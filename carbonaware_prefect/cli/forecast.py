@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from carbonaware_prefect.cli.options import (
     ProviderOption,
     RegionOption,
     SourceOption,
+    SvgOption,
     ZoneOption,
 )
 
@@ -29,12 +29,7 @@ def forecast(
         int, typer.Option("--hours", min=1, max=336, help="How many hours to look ahead.")
     ] = 24,
     as_json: AsJson = False,
-    svg: Annotated[
-        Path | None,
-        typer.Option(
-            "--svg", metavar="FILE", dir_okay=False, help="Write a chart to this SVG file."
-        ),
-    ] = None,
+    svg: SvgOption = None,
 ) -> None:
     """Show how clean electricity will be, and which source says so.
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "ProviderOption", "RegionOption", "SourceOption", "ZoneOption"]
+__all__ = [
+    "AsJson",
+    "ProviderOption",
+    "RegionOption",
+    "SourceOption",
+    "SvgOption",
+    "ZoneOption",
+]
 
 ZoneOption = Annotated[
     str | None,
@@ -39,6 +47,12 @@ SourceOption = Annotated[
             "The forecast source: auto, typical, file:PATH or any other that "
             "`carbonaware-prefect zones` names."
         ),
+    ),
+]
+SvgOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--svg", metavar="FILE", dir_okay=False, help="Write a chart to this SVG file."
     ),
 ]
 AsJson = Annotated[

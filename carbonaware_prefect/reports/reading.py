@@ -12,6 +12,7 @@ from carbonaware_prefect.errors import InvalidInputError
 from carbonaware_prefect.planner.api import TAG, Api
 from carbonaware_prefect.planner.calls import PAGE, Json
 from carbonaware_prefect.planner.shapes import deployment_shape, run_shape
+from carbonaware_prefect.planner.upcoming import moment
 
 __all__ = ["Asked", "Deployments", "count", "pages", "read_pools"]
 
@@ -141,14 +142,12 @@ async def _page(api: Api, asked: Asked, since: str, offset: int) -> tuple[list[J
     filters = _filters(asked, since) | {"sort": _SORT}
     found = await api.page("flow_runs", filters, offset, PAGE)
     passed = len(api.unreadable) + api.unnamed - unreadable
-    until = asked.until.isoformat()
     runs = [run_shape(each) for each in found]
     # The server takes the end in, and the range of a report does not.
-    inside = [run for run in runs if _before(run["expected_start_time"], until)]
+    dues = [moment(run["expected_start_time"]) for run in runs]
+    inside = [
+        run
+        for run, due in zip(runs, dues, strict=True)
+        if due is not None and due < asked.until
+    ]
     return inside, len(found) + passed >= PAGE and len(inside) == len(runs)
-
-
-def _before(due: str | None, until: str) -> bool:
-    return due is not None and datetime.fromisoformat(
-        due.replace("Z", "+00:00")
-    ) < datetime.fromisoformat(until)

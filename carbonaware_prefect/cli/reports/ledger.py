@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
-import httpx
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from carbonaware_prefect.cli.failing import moment_of
+from carbonaware_prefect.cli.failing import moment_of, reading_prefect
 from carbonaware_prefect.cli.output import out, printable
 from carbonaware_prefect.cli.reports.ledger_forms import FORMS, Form, Heading
 from carbonaware_prefect.clock import utc_now
@@ -79,16 +77,8 @@ def report(wanted: Wanted) -> None:
     histories, notes = _histories(wanted.history, settings, now)
     with _destination(wanted.out) as stream:
         work = _read(wanted, asked, settings, histories, notes, stream)
-        try:
+        with reading_prefect():
             asyncio.run(work)
-        except (httpx.HTTPError, RuntimeError) as error:
-            told = printable(f"{type(error).__name__}: {error}".rstrip(": "))
-            print(
-                f"Error: the Prefect server could not be read ({told}); "
-                "see that it runs and that PREFECT_API_URL names it",
-                file=sys.stderr,
-            )
-            raise typer.Exit(1) from None
 
 
 async def _read(

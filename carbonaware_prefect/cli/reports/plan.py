@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
-import httpx
-import typer
 from rich.console import Console
 
-from carbonaware_prefect.cli.output import printable, working
+from carbonaware_prefect.cli.failing import reading_prefect
+from carbonaware_prefect.cli.output import working
 from carbonaware_prefect.cli.reports.plan_table import notes, plan_table, wide_table
 from carbonaware_prefect.planner.api import TAG, open_api
 from carbonaware_prefect.planner.one_pass import one_pass
@@ -36,17 +34,8 @@ def run(*, dry_run: bool) -> Report:
         async with open_api() as api:
             return await one_pass(api, Settings.read(), dry_run=dry_run)
 
-    try:
-        with working("Asking Prefect and the forecast sources"):
-            return asyncio.run(once())
-    except (httpx.HTTPError, RuntimeError) as error:
-        told = printable(f"{type(error).__name__}: {error}".rstrip(": "))
-        print(
-            f"Error: the Prefect server could not be read ({told}); "
-            "see that it runs and that PREFECT_API_URL names it",
-            file=sys.stderr,
-        )
-        raise typer.Exit(1) from None
+    with reading_prefect(), working("Asking Prefect and the forecast sources"):
+        return asyncio.run(once())
 
 
 def show(report: Report, console: Console, *, wide: bool = False) -> None:
